@@ -1,0 +1,116 @@
+// The engine's whole surface towards the world: one RoCE device as a passive state machine. It does no I/O, reads no
+// clock and draws no randomness of its own (DESIGN.md, "The one rule"). There are four kinds of method: getters,
+// handle_* (what happened), verbs calls (what the application wants) and poll_* (what to do next).
+//
+// Not thread-safe: the owner serialises calls (src/runtime holds one lock a device; the simulator has one thread).
+// `now` never decreases from call to call. After warm-up the data path (post_*, handle_packet, poll_transmit, poll_cq)
+// allocates nothing. Verbs calls fail with the errno that libibverbs documents and then have changed nothing.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+
+#include "base/result.h"
+#include "rxe/counters.h"
+#include "rxe/types.h"
+#include "wire/packet.h"
+
+namespace rocelab::rxe {
+
+using base::Result;
+
+/// Where poll_transmit puts packets. Owned by whoever drives the device.
+class TxSink {
+ public:
+  virtual ~TxSink() = default;
+  /// Takes the packet (its payload pieces are valid during the call only) or says "no room now" by false; the engine
+  /// then has changed nothing for that QP and offers the packet again at a later poll_transmit.
+  virtual bool transmit(const wire::Packet& packet) = 0;
+};
+
+class Device {
+ public:
+  explicit Device(const DeviceOptions& options);
+  ~Device();
+  Device(const Device&) = delete;
+  Device& operator=(const Device&) = delete;
+
+  // --- what happened ---------------------------------------------------------------------------------------------
+  /// A packet for this device has arrived, ICRC and lengths already checked by the edge. Everything else about it is
+  /// hostile until proven otherwise.
+  void handle_packet(TimePoint now, const wire::Packet& packet);
+  /// Spurious calls are harmless.
+  void handle_timeout(TimePoint now);
+  void handle_port_state(TimePoint now, bool up);
+
+  // --- what to do next -------------------------------------------------------------------------------------------
+  /// Offers at most burst_max packets to the sink, round robin over the QPs that have something to say (responses
+  /// before requests within a QP). Returns how many were taken.
+  std::size_t poll_transmit(TimePoint now, TxSink& sink, std::size_t burst_max);
+  /// True when poll_transmit would offer a packet now (pacing by congestion control may defer it to next_timeout).
+  bool has_transmit() const;
+  /// When handle_timeout (and then poll_transmit) must be called at the latest.
+  std::optional<TimePoint> next_timeout() const;
+  /// Completion notifications and asynchronous events, oldest first.
+  std::optional<Event> poll_event();
+
+  // --- tables ----------------------------------------------------------------------------------------------------
+  Result<void> set_gid(std::size_t index, const GidEntry& entry);
+  Result<GidEntry> gid(std::size_t index) const;
+  const DeviceOptions& options() const;
+  const Counters& counters() const;
+
+  // --- protection domains, memory --------------------------------------------------------------------------------
+  Result<PdId> alloc_pd();
+  Result<void> dealloc_pd(PdId pd);  ///< EBUSY while anything uses it
+  Result<MrInfo> reg_mr(const MrInit& init);
+  Result<MrInfo> alloc_mr(PdId pd, std::uint64_t length_max);  ///< for fast registration; unusable until kRegMr
+  struct ReregMask {
+    static constexpr std::uint32_t kTranslation = 1u << 0, kPd = 1u << 1, kAccess = 1u << 2;
+  };
+  Result<MrInfo> rereg_mr(MrId mr, std::uint32_t mask, const MrInit& init);
+  Result<void> dereg_mr(MrId mr);  ///< EBUSY while a memory window is bound to it
+  Result<MwInfo> alloc_mw(PdId pd, MwType type);
+  Result<void> dealloc_mw(MwId mw);
+  /// Type 1 binding's next key: the same index, the variant byte advanced.
+  Result<std::uint32_t> next_mw_rkey(MwId mw) const;
+
+  // --- completion queues -----------------------------------------------------------------------------------------
+  Result<CqId> create_cq(std::uint32_t cqe_min, void* user);
+  Result<void> destroy_cq(CqId cq);  ///< EBUSY while a QP uses it
+  Result<void> resize_cq(CqId cq, std::uint32_t cqe_min);
+  std::uint32_t cq_capacity(CqId cq) const;
+  std::size_t poll_cq(CqId cq, std::span<Completion> out);
+  std::size_t cq_pending(CqId cq) const;
+  Result<void> req_notify_cq(CqId cq, bool solicited_only);
+
+  // --- shared receive queues -------------------------------------------------------------------------------------
+  Result<SrqId> create_srq(PdId pd, SrqAttr& attr, void* user);  ///< attr is rounded up on return
+  Result<void> modify_srq(SrqId srq, const SrqAttr& attr, bool set_max_wr, bool set_limit);
+  Result<SrqAttr> query_srq(SrqId srq) const;
+  Result<void> destroy_srq(SrqId srq);  ///< EBUSY while a QP uses it
+  Result<void> post_srq_recv(SrqId srq, const RecvRequest& request);
+
+  // --- queue pairs -----------------------------------------------------------------------------------------------
+  Result<Qpn> create_qp(QpInit& init);  ///< init.cap is rounded up on return
+  Result<void> modify_qp(TimePoint now, Qpn qpn, const QpAttr& attr, std::uint32_t mask);
+  Result<QpAttr> query_qp(Qpn qpn) const;
+  Result<void> destroy_qp(Qpn qpn);
+  Result<void> post_send(TimePoint now, Qpn qpn, const SendRequest& request);
+  Result<void> post_recv(TimePoint now, Qpn qpn, const RecvRequest& request);
+  Result<void> attach_mcast(Qpn qpn, const wire::Gid& group);
+  Result<void> detach_mcast(Qpn qpn, const wire::Gid& group);
+
+  // --- address handles -------------------------------------------------------------------------------------------
+  Result<AhId> create_ah(PdId pd, const AddressVector& av);
+  Result<void> destroy_ah(AhId ah);
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace rocelab::rxe

@@ -38,7 +38,8 @@ def main():
     def compile_alone(path):
         compiler, options = flags.get(path.parent) or flags.get(path.parent.parent) or base
         unit = f'#include "{root / path}"\n'
-        done = subprocess.run([compiler, *options, "-I", str(root / "src"), "-I", str(root), "-fsyntax-only", "-x", "c++", "-"],
+        done = subprocess.run([compiler, *options, "-I", str(root / "src"), "-I", str(root), "-fsyntax-only",
+                               "-fdiagnostics-color=never", "-x", "c++", "-"],
                               input=unit, cwd=build_dir, capture_output=True, text=True, check=False)
         return path, done.returncode, done.stderr
 

@@ -1,3 +1,4 @@
+// xoshiro256** and splitmix64: base/rng.h says why we bring our own.
 #include "base/rng.h"
 
 namespace rocelab::base {

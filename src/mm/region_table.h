@@ -144,6 +144,7 @@ class RegionTable {
 
  private:
   static constexpr std::uint32_t kIndexMax = 0xff'ffff;
+  static constexpr std::uint32_t next_variant(std::uint32_t key) { return (key & ~0xffu) | ((key + 1) & 0xff); }
 
   const Region* slot(std::uint32_t key) const {
     const std::size_t index = key >> 8;

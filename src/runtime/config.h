@@ -18,8 +18,8 @@
 
 namespace rocelab::runtime {
 
-inline constexpr std::uint32_t kDevicesMax = 8;    ///< rocelab0 .. rocelab7
-inline constexpr std::size_t kAddressesMax = 8;    ///< configured addresses of one device
+inline constexpr std::uint32_t kDevicesMax = 8;  ///< rocelab0 .. rocelab7
+inline constexpr std::size_t kAddressesMax = 8;  ///< configured addresses of one device
 
 /// Which way packets leave this host.
 enum class PortKind : std::uint8_t {
@@ -37,16 +37,16 @@ enum class ProgressMode : std::uint8_t {
 enum class LogLevel : std::uint8_t { kOff, kError, kWarn, kInfo, kDebug };
 
 struct Config {
-  std::string run_dir;                       ///< names the host: its processes share devices; absolute path
-  std::uint32_t devices = 1;                 ///< 1..kDevicesMax
-  std::optional<rxe::PathMtu> mtu;           ///< unset: 4096, or what the uplink's interface carries
+  std::string run_dir;              ///< names the host: its processes share devices; absolute path
+  std::uint32_t devices = 1;        ///< 1..kDevicesMax
+  std::optional<rxe::PathMtu> mtu;  ///< unset: 4096, or what the uplink's interface carries
   PortKind port = PortKind::kHost;
-  std::string interface;                     ///< of kAfPacket
+  std::string interface;                          ///< of kAfPacket
   std::vector<std::vector<wire::Gid>> addresses;  ///< per device; empty: the defaults of identity.h
-  std::string pcap;                          ///< pcapng file that records every frame; empty: none
+  std::string pcap;                               ///< pcapng file that records every frame; empty: none
   LogLevel log = LogLevel::kWarn;
   ProgressMode progress = ProgressMode::kAuto;
-  std::uint32_t ring_slots = 1024;           ///< frames a link between two processes holds; power of two, 64..16384
+  std::uint32_t ring_slots = 1024;  ///< frames a link between two processes holds; power of two, 64..16384
   rxe::CongestionControl congestion_control = rxe::CongestionControl::kNone;
 };
 

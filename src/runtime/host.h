@@ -34,8 +34,8 @@ class Host {
   /// The process's instance of a device; the same object on every call, valid as long as the Host. Fails with a message
   /// for people: all 255 slots taken, run directory not ours, no right to open the uplink, ...
   base::TextResult<LocalDevice*> open_device(std::size_t index);
-  /// Slot of this process, 1..255; 0 before the first open_device. Its QPNs are slot << 16 .. slot << 16 | 0xffff, split
-  /// evenly between the devices.
+  /// Slot of this process, 1..255; 0 before the first open_device. Its QPNs are slot << 16 .. slot << 16 | 0xffff,
+  /// split evenly between the devices.
   std::uint32_t slot() const;
 
  private:
@@ -47,9 +47,9 @@ class Host {
   std::unique_ptr<Driver> driver_;  ///< once a device is open
 };
 
-/// The instance that the libibverbs ABI of this process uses, created on first use from the environment and destroyed at
-/// exit or dlclose. In a child of fork() the parent's instance is gone (its devices fail with ENODEV) and this makes a
-/// new one, unless the parent had already started DPDK, which does not survive fork: then it fails and says so.
+/// The instance that the libibverbs ABI of this process uses, created on first use from the environment and destroyed
+/// at exit or dlclose. In a child of fork() the parent's instance is gone (its devices fail with ENODEV) and this makes
+/// a new one, unless the parent had already started DPDK, which does not survive fork: then it fails and says so.
 base::TextResult<Host*> process_host();
 
 }  // namespace rocelab::runtime

@@ -32,14 +32,14 @@ class Host;
 
 /// What is known about a device without opening it.
 struct DeviceDescription {
-  std::string name;         ///< "rocelab0"
+  std::string name;  ///< "rocelab0"
   std::uint32_t index = 0;
   wire::MacAddress mac{};
   std::array<std::uint8_t, 8> node_guid{};  ///< EUI-64 of the MAC, network order as in ibv_get_device_guid
   rxe::PathMtu mtu = rxe::PathMtu::k4096;
-  std::vector<rxe::GidEntry> gids;          ///< the initial GID table, index by index
-  std::string interface;                    ///< kernel interface of the uplink; empty: this machine only
-  std::uint32_t interface_index = 0;        ///< 0: none
+  std::vector<rxe::GidEntry> gids;    ///< the initial GID table, index by index
+  std::string interface;              ///< kernel interface of the uplink; empty: this machine only
+  std::uint32_t interface_index = 0;  ///< 0: none
 };
 
 /// Takes the engine's events. on_event runs with the engine lock held, so the object behind event.user cannot be
@@ -78,9 +78,9 @@ class LocalDevice {
   }
   /// Arms a CQ. Also tells the progress thread to take over at once: the caller is about to sleep.
   Result<void> req_notify_cq(rxe::CqId cq, bool solicited_only);
-  /// The MAC that packets to `dgid` go to, for AddressVector::destination_mac. GIDs of this host's devices and multicast
-  /// groups need no look-up; others ask the kernel's neighbour table on the uplink. EHOSTUNREACH: no way there;
-  /// ETIMEDOUT: no answer; EINVAL: sgid_index is not in the table. May block for the neighbour's answer.
+  /// The MAC that packets to `dgid` go to, for AddressVector::destination_mac. GIDs of this host's devices and
+  /// multicast groups need no look-up; others ask the kernel's neighbour table on the uplink. EHOSTUNREACH: no way
+  /// there; ETIMEDOUT: no answer; EINVAL: sgid_index is not in the table. May block for the neighbour's answer.
   Result<wire::MacAddress> resolve(const wire::Gid& dgid, std::uint8_t sgid_index);
 
   // --- data path ---------------------------------------------------------------------------------------------------

@@ -27,8 +27,8 @@ struct Counters {
   std::uint64_t rdma_sends = 0;
   std::uint64_t rdma_recvs = 0;
   // ours
-  std::uint64_t sent_bytes = 0;   ///< payload
-  std::uint64_t rcvd_bytes = 0;   ///< payload
+  std::uint64_t sent_bytes = 0;  ///< payload
+  std::uint64_t rcvd_bytes = 0;  ///< payload
   std::uint64_t cnp_sent = 0;
   std::uint64_t cnp_handled = 0;
   std::uint64_t ecn_marked_rcvd = 0;
@@ -37,11 +37,11 @@ struct Counters {
   std::uint64_t drop_wrong_transport = 0;  ///< opcode does not belong to the QP's service
   std::uint64_t drop_bad_pkey = 0;
   std::uint64_t drop_bad_qkey = 0;
-  std::uint64_t drop_wrong_peer = 0;       ///< source address is not the connected peer's
-  std::uint64_t drop_not_attached = 0;     ///< multicast without a listener
-  std::uint64_t drop_no_receive = 0;       ///< UC/UD without a receive request
+  std::uint64_t drop_wrong_peer = 0;    ///< source address is not the connected peer's
+  std::uint64_t drop_not_attached = 0;  ///< multicast without a listener
+  std::uint64_t drop_no_receive = 0;    ///< UC/UD without a receive request
   std::uint64_t drop_too_long = 0;
-  std::uint64_t drop_bad_sequence = 0;     ///< UC sequence error, stale responses
+  std::uint64_t drop_bad_sequence = 0;  ///< UC sequence error, stale responses
   std::uint64_t drop_bad_response = 0;
 };
 

@@ -1,5 +1,5 @@
 // Dense table of objects by small number: O(1) insert, find and erase, addresses stable for the object's life. Used for
-// PDs, CQs, SRQs and AHs; owned by Device. Numbers start at 1, so that a zero-initialised id names nothing. The lowest
+// PDs, CQs, SRQs and AHs; owned by Device. Numbers start at 1, so that a zero-initialised id names nothing. The
 // number freed last is reused first. Not thread-safe; insert may allocate (it is a verbs call).
 #pragma once
 

@@ -188,7 +188,7 @@ struct Completion {
   std::uint8_t service_level = 0;
   std::uint32_t vendor_err = 0;  ///< VendorError (vendor_error.h): why, in more detail than the status
   std::uint32_t byte_len = 0;
-  std::uint32_t immediate = 0;        ///< host order; with kWithInv the invalidated rkey
+  std::uint32_t immediate = 0;  ///< host order; with kWithInv the invalidated rkey
   Qpn qp_num = 0;
   Qpn src_qp = 0;
   std::uint32_t flags = 0;  ///< wc_flag bits
@@ -255,7 +255,7 @@ struct QpInit {
   CqId recv_cq{};
   bool has_srq = false;
   SrqId srq{};
-  QpCap cap;            ///< rounded up on return, as libibverbs does
+  QpCap cap;  ///< rounded up on return, as libibverbs does
   bool sq_sig_all = false;
   void* user = nullptr;  ///< handed back in events
 };
@@ -279,9 +279,9 @@ struct QpAttr {
   std::uint8_t max_dest_rd_atomic = 0;
   std::uint8_t min_rnr_timer = 0;  ///< code of the RNR timer table, 0..31
   std::uint8_t port = 1;
-  std::uint8_t timeout = 0;        ///< local ACK timeout: 4.096 us * 2^timeout, 0 = none
-  std::uint8_t retry_cnt = 0;      ///< 0..7
-  std::uint8_t rnr_retry = 0;      ///< 0..7, 7 = for ever
+  std::uint8_t timeout = 0;    ///< local ACK timeout: 4.096 us * 2^timeout, 0 = none
+  std::uint8_t retry_cnt = 0;  ///< 0..7
+  std::uint8_t rnr_retry = 0;  ///< 0..7, 7 = for ever
 };
 
 struct SrqAttr {
@@ -300,8 +300,8 @@ struct MrInit {
   PdId pd{};
   std::byte* host = nullptr;  ///< where the bytes are; nullptr: elided memory (simulator): lengths only
   std::uint64_t length = 0;
-  std::uint64_t iova = 0;     ///< address that requests use for the first byte
-  std::uint32_t access = 0;   ///< access bits
+  std::uint64_t iova = 0;    ///< address that requests use for the first byte
+  std::uint32_t access = 0;  ///< access bits
 };
 
 enum class MwType : std::uint8_t { k1 = 1, k2 = 2 };
@@ -335,11 +335,11 @@ struct Event {
 enum class CongestionControl : std::uint8_t { kNone, kDcqcn };
 
 struct DeviceOptions {
-  std::uint64_t seed;                ///< no default: the owner says where chance comes from
+  std::uint64_t seed;  ///< no default: the owner says where chance comes from
   wire::MacAddress mac{};
   std::array<std::uint8_t, 8> node_guid{};
   DeviceAttr limits;
-  Qpn qpn_first = 0x100;             ///< QPNs handed out are [qpn_first, qpn_first + qpn_count)
+  Qpn qpn_first = 0x100;  ///< QPNs handed out are [qpn_first, qpn_first + qpn_count)
   std::uint32_t qpn_count = 0x1000;
   PathMtu port_mtu = PathMtu::k4096;
   CongestionControl congestion_control = CongestionControl::kNone;

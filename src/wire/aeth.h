@@ -2,8 +2,8 @@
 //
 //   |  syndrome (1) |        message sequence number (3)            |
 //
-// The syndrome (9.7.5.2, table 44): bit 7 reserved; bits 6:5 say ACK, RNR NAK or NAK; bits 4:0 are the credit count, the
-// RNR timer code or the NAK code.
+// The syndrome (9.7.5.2, table 44): bit 7 reserved; bits 6:5 say ACK, RNR NAK or NAK; bits 4:0 are the credit count,
+// the RNR timer code or the NAK code.
 #pragma once
 
 #include <cstddef>

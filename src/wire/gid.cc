@@ -1,3 +1,4 @@
+// Text form of a GID; see gid.h.
 #include "wire/gid.h"
 
 #include <arpa/inet.h>

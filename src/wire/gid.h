@@ -34,9 +34,7 @@ struct Gid {
            static_cast<std::uint32_t>(bytes[14]) << 8 | bytes[15];
   }
   /// ff00::/8, or an IPv4-mapped address of 224.0.0.0/4.
-  constexpr bool is_multicast() const {
-    return bytes[0] == 0xff || (is_ipv4_mapped() && (bytes[12] & 0xf0) == 0xe0);
-  }
+  constexpr bool is_multicast() const { return bytes[0] == 0xff || (is_ipv4_mapped() && (bytes[12] & 0xf0) == 0xe0); }
   constexpr bool is_zero() const {
     for (const std::uint8_t byte : bytes) {
       if (byte != 0) return false;
@@ -47,7 +45,7 @@ struct Gid {
   friend constexpr auto operator<=>(const Gid&, const Gid&) = default;
 };
 
-std::string to_string(const Gid& gid);                   ///< "10.77.0.1" when IPv4-mapped, else IPv6 notation
-std::optional<Gid> parse_gid(std::string_view text);     ///< IPv4 or IPv6 notation
+std::string to_string(const Gid& gid);                ///< "10.77.0.1" when IPv4-mapped, else IPv6 notation
+std::optional<Gid> parse_gid(std::string_view text);  ///< IPv4 or IPv6 notation
 
 }  // namespace rocelab::wire

@@ -1,3 +1,4 @@
+// Text form of an Ethernet address; see mac.h.
 #include "wire/mac.h"
 
 #include <cstdio>

@@ -1,3 +1,4 @@
+// Names of the opcodes; see opcode.h.
 #include "wire/opcode.h"
 
 #include <string>

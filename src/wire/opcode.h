@@ -110,12 +110,8 @@ enum class Opcode : std::uint8_t {
   kXrcSendOnlyWithInvalidate = 0xb7,
 };
 
-constexpr Transport transport_of(Opcode opcode) {
-  return static_cast<Transport>(static_cast<unsigned>(opcode) >> 5);
-}
-constexpr Operation operation_of(Opcode opcode) {
-  return static_cast<Operation>(static_cast<unsigned>(opcode) & 0x1f);
-}
+constexpr Transport transport_of(Opcode opcode) { return static_cast<Transport>(static_cast<unsigned>(opcode) >> 5); }
+constexpr Operation operation_of(Opcode opcode) { return static_cast<Operation>(static_cast<unsigned>(opcode) & 0x1f); }
 
 namespace detail {
 
@@ -145,45 +141,73 @@ constexpr std::uint32_t operation_bits(unsigned operation) {
   constexpr std::uint32_t write = kValid | kRequest | kPayload | kWrite;
   constexpr std::uint32_t read_response = kValid | kResponse | kPayload | kReadResponse;
   switch (operation) {
-    case 0x00: return send | kStarts;
-    case 0x01: return send;
-    case 0x02: return send | kEnds;
-    case 0x03: return send | kEnds | kImmediate;
-    case 0x04: return send | kStarts | kEnds;
-    case 0x05: return send | kStarts | kEnds | kImmediate;
-    case 0x06: return write | kStarts | kReth;
-    case 0x07: return write;
-    case 0x08: return write | kEnds;
-    case 0x09: return write | kEnds | kImmediate;
-    case 0x0a: return write | kStarts | kEnds | kReth;
-    case 0x0b: return write | kStarts | kEnds | kReth | kImmediate;
-    case 0x0c: return kValid | kRequest | kStarts | kEnds | kReth;
-    case 0x0d: return read_response | kStarts | kAeth;
-    case 0x0e: return read_response;
-    case 0x0f: return read_response | kEnds | kAeth;
-    case 0x10: return read_response | kStarts | kEnds | kAeth;
-    case 0x11: return kValid | kResponse | kStarts | kEnds | kAeth;
-    case 0x12: return kValid | kResponse | kStarts | kEnds | kAeth | kAtomicAckEth;
+    case 0x00:
+      return send | kStarts;
+    case 0x01:
+      return send;
+    case 0x02:
+      return send | kEnds;
+    case 0x03:
+      return send | kEnds | kImmediate;
+    case 0x04:
+      return send | kStarts | kEnds;
+    case 0x05:
+      return send | kStarts | kEnds | kImmediate;
+    case 0x06:
+      return write | kStarts | kReth;
+    case 0x07:
+      return write;
+    case 0x08:
+      return write | kEnds;
+    case 0x09:
+      return write | kEnds | kImmediate;
+    case 0x0a:
+      return write | kStarts | kEnds | kReth;
+    case 0x0b:
+      return write | kStarts | kEnds | kReth | kImmediate;
+    case 0x0c:
+      return kValid | kRequest | kStarts | kEnds | kReth;
+    case 0x0d:
+      return read_response | kStarts | kAeth;
+    case 0x0e:
+      return read_response;
+    case 0x0f:
+      return read_response | kEnds | kAeth;
+    case 0x10:
+      return read_response | kStarts | kEnds | kAeth;
+    case 0x11:
+      return kValid | kResponse | kStarts | kEnds | kAeth;
+    case 0x12:
+      return kValid | kResponse | kStarts | kEnds | kAeth | kAtomicAckEth;
     case 0x13:
-    case 0x14: return kValid | kRequest | kStarts | kEnds | kAtomicEth | kAtomic;
-    case 0x16: return send | kEnds | kIeth;
-    case 0x17: return send | kStarts | kEnds | kIeth;
-    default: return 0;
+    case 0x14:
+      return kValid | kRequest | kStarts | kEnds | kAtomicEth | kAtomic;
+    case 0x16:
+      return send | kEnds | kIeth;
+    case 0x17:
+      return send | kStarts | kEnds | kIeth;
+    default:
+      return 0;
   }
 }
 
 constexpr std::uint32_t bits_of(unsigned value) {
   const unsigned operation = value & 0x1f;
   switch (value >> 5) {
-    case 0: return operation_bits(operation);
-    case 1: return operation <= 0x0b ? operation_bits(operation) : 0;
-    case 3: return operation == 0x04 || operation == 0x05 ? operation_bits(operation) | kDeth : 0;
-    case 4: return value == 0x81 ? kValid | kStarts | kEnds : 0;
+    case 0:
+      return operation_bits(operation);
+    case 1:
+      return operation <= 0x0b ? operation_bits(operation) : 0;
+    case 3:
+      return operation == 0x04 || operation == 0x05 ? operation_bits(operation) | kDeth : 0;
+    case 4:
+      return value == 0x81 ? kValid | kStarts | kEnds : 0;
     case 5: {
       const std::uint32_t bits = operation_bits(operation);
       return (bits & kRequest) != 0 ? bits | kXrcEth : bits;
     }
-    default: return 0;
+    default:
+      return 0;
   }
 }
 

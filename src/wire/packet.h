@@ -42,9 +42,9 @@ struct Path {
   MacAddress source_mac{};
   MacAddress destination_mac{};
   bool has_vlan = false;
-  std::uint16_t vlan_id = 0;   ///< 12 bits
-  std::uint8_t priority = 0;   ///< PCP, 3 bits; sent only in a VLAN tag
-  Gid source_gid;              ///< IPv4 as ::ffff:a.b.c.d
+  std::uint16_t vlan_id = 0;  ///< 12 bits
+  std::uint8_t priority = 0;  ///< PCP, 3 bits; sent only in a VLAN tag
+  Gid source_gid;             ///< IPv4 as ::ffff:a.b.c.d
   Gid destination_gid;
   std::uint8_t traffic_class = 0;  ///< DSCP << 2 | ECN
   std::uint32_t flow_label = 0;    ///< 20 bits, IPv6 and GRH

@@ -35,11 +35,14 @@ std::string to_string(const Aeth& h) {
   static constexpr const char* kNak[] = {"PSN sequence error", "invalid request", "remote access error",
                                          "remote operational error", "invalid RD request"};
   switch (h.kind()) {
-    case AethKind::kAck: return fmt::format("ACK msn {}", h.msn);
-    case AethKind::kRnrNak: return fmt::format("RNR NAK timer {} msn {}", h.code(), h.msn);
+    case AethKind::kAck:
+      return fmt::format("ACK msn {}", h.msn);
+    case AethKind::kRnrNak:
+      return fmt::format("RNR NAK timer {} msn {}", h.code(), h.msn);
     case AethKind::kNak:
       return fmt::format("NAK {} msn {}", h.code() < 5 ? kNak[h.code()] : "reserved code", h.msn);
-    case AethKind::kReserved: break;
+    case AethKind::kReserved:
+      break;
   }
   return fmt::format("reserved syndrome {:#x} msn {}", h.syndrome, h.msn);
 }
@@ -47,9 +50,8 @@ std::string to_string(const Aeth& h) {
 std::string to_string(const Packet& packet) {
   const Path& path = packet.path;
   const Opcode op = packet.bth.opcode;
-  std::string text =
-      fmt::format("{} {} > {}", path.encapsulation == Encapsulation::kRoceV1 ? "RoCEv1" : "RoCEv2",
-                  to_string(path.source_gid), to_string(path.destination_gid));
+  std::string text = fmt::format("{} {} > {}", path.encapsulation == Encapsulation::kRoceV1 ? "RoCEv1" : "RoCEv2",
+                                 to_string(path.source_gid), to_string(path.destination_gid));
   if (path.has_vlan) text += fmt::format(" vlan {} pcp {}", path.vlan_id, path.priority);
   if (path.traffic_class != 0) text += fmt::format(" tc {:#x}", path.traffic_class);
   text += ' ' + to_string(packet.bth);

@@ -24,9 +24,7 @@ class Psn {
 };
 
 /// a - b around the circle: in [-2^23, 2^23).
-constexpr std::int32_t distance(Psn a, Psn b) {
-  return static_cast<std::int32_t>((a.value() - b.value()) << 8) >> 8;
-}
+constexpr std::int32_t distance(Psn a, Psn b) { return static_cast<std::int32_t>((a.value() - b.value()) << 8) >> 8; }
 
 constexpr bool operator<(Psn a, Psn b) { return distance(a, b) < 0; }
 constexpr bool operator>(Psn a, Psn b) { return distance(a, b) > 0; }

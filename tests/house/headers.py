@@ -39,8 +39,9 @@ def main():
         compiler, options = flags.get(path.parent) or flags.get(path.parent.parent) or base
         unit = f'#include "{root / path}"\n'
         done = subprocess.run([compiler, *options, "-I", str(root / "src"), "-I", str(root), "-fsyntax-only",
-                               "-fdiagnostics-color=never", "-x", "c++", "-"],
-                              input=unit, cwd=build_dir, capture_output=True, text=True, check=False)
+                               "-fdiagnostics-color=never", "-x", "c++", "-", "-o", os.devnull],
+                              input=unit, cwd=build_dir, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+                              text=True, errors="replace", check=False)
         return path, done.returncode, done.stderr
 
     headers = [f for f in house.code_files(root) if f.suffix == ".h"]

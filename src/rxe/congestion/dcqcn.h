@@ -11,21 +11,24 @@
 
 namespace rocelab::rxe {
 
+/// The defaults are those of sigcomm15().
 struct DcqcnParameters {
   unsigned gain_shift = 8;                                  ///< g = 2^-shift
   Duration alpha_interval = Duration::us(55);               ///< K: alpha decays when so long without a CNP
   Duration increase_interval = Duration::us(55);            ///< T
-  std::uint64_t increase_bytes = 10'000'000;                ///< B
+  std::uint64_t increase_bytes = 10'000'000;                ///< B; 0: no byte counter
   std::uint32_t fast_recovery_steps = 5;                    ///< F
   std::uint64_t additive_increase_bits_per_s = 40'000'000;  ///< R_AI
-  std::uint64_t hyper_increase_bits_per_s = 400'000'000;    ///< R_HAI
-  std::uint64_t rate_min_bits_per_s = 10'000'000;
-  Duration decrease_interval_min;  ///< CNPs within it after a cut do not cut again
-  bool clamp_target = true;        ///< a cut always sets the target to the rate before it
+  std::uint64_t hyper_increase_bits_per_s = 200'000'000;    ///< R_HAI
+  std::uint64_t rate_min_bits_per_s = 10'000'000;           ///< never below; ours, the paper names none
+  Duration decrease_interval_min;                           ///< CNPs so soon after a cut do not cut again
+  bool clamp_target = true;  ///< each cut lowers the target to the rate before it; else only cuts after an increase do
 
-  /// Figures of the paper: sections 3.1, 5.2 and table 14. It has no R_HAI; ours is ten times R_AI.
-  static DcqcnParameters sigcomm15();
-  /// Defaults of the HPCC ns-3 simulator's mix/config.txt, after Mellanox's vendor code.
+  /// The paper: K, T, B, F, g from section 5 and its parameter table, R_AI from section 3.2; R_HAI from its authors'
+  /// ns-3 simulator, as the paper gives none.
+  static DcqcnParameters sigcomm15() { return {}; }
+  /// mix/config.txt of the HPCC ns-3 simulator, whose model follows Mellanox's implementation. It is meant for
+  /// receivers that echo marks with each acknowledgement, hence the short alpha interval.
   static DcqcnParameters hpcc_simulator();
 };
 

@@ -1,5 +1,5 @@
-// A queue pair with its completion queues and a registered buffer, and the calls that take it through its states. Two of
-// them, connected, are what most tests talk to. Calls return what the engine returned; expect.h turns that into
+// A queue pair with its completion queues and a registered buffer, and the calls that take it through its states. Two
+// of them, connected, are what most tests talk to. Calls return what the engine returned; expect.h turns that into
 // assertions.
 #pragma once
 

@@ -1,5 +1,6 @@
-// A packet that owns its payload, so that it can lie on a virtual link or in a recording after the engine's buffers have
-// moved on. Made from what an engine hands to its TxSink (a gather list) or by hand. Used by the whole engine harness.
+// A packet that owns its payload, so that it can lie on a virtual link or in a recording after the engine's buffers
+// have moved on. Made from what an engine hands to its TxSink (a gather list) or by hand. Used by the whole engine
+// harness.
 #pragma once
 
 #include <cstddef>
@@ -31,8 +32,8 @@ class OwnedPacket {
   bool elided_ = false;
 };
 
-/// `RC_SEND_ONLY psn 1000 len 64 ackreq se`: what tests compare with. Numbers are decimal; remote keys and addresses are
-/// left out because engines choose them.
+/// `RC_SEND_ONLY psn 1000 len 64 ackreq se`: what tests compare with. Numbers are decimal; remote keys and addresses
+/// are left out because engines choose them.
 std::string to_line(const wire::Packet& packet);
 
 }  // namespace rocelab::test

@@ -100,7 +100,8 @@ void Pair::advance(base::Duration span) {
 
 std::vector<std::string> Pair::lines(bool clear) {
   std::vector<std::string> result;
-  for (const Recorded& record : sent) result.push_back(std::string(1, record.from) + ' ' + to_line(record.packet.view()));
+  for (const Recorded& record : sent)
+    result.push_back(std::string(1, record.from) + ' ' + to_line(record.packet.view()));
   if (clear) sent.clear();
   return result;
 }

@@ -1,6 +1,6 @@
-// Two engines, a virtual clock and a faulty link, in the manner of quinn-proto's test pair. drive() steps until both are
-// idle, jumping to the next event, so that seconds of retries cost nothing. Single-threaded and deterministic: the same
-// options give the same packets.
+// Two engines, a virtual clock and a faulty link, in the manner of quinn-proto's test pair. drive() steps until both
+// are idle, jumping to the next event, so that seconds of retries cost nothing. Single-threaded and deterministic: the
+// same options give the same packets.
 #pragma once
 
 #include <cstdint>

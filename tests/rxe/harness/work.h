@@ -60,7 +60,7 @@ class Work {
   Work& imm(std::uint32_t value) {
     request_.immediate = value;
     request_.opcode = request_.opcode == rxe::SendOpcode::kRdmaWrite ? rxe::SendOpcode::kRdmaWriteWithImm
-                                                                    : rxe::SendOpcode::kSendWithImm;
+                                                                     : rxe::SendOpcode::kSendWithImm;
     return *this;
   }
   Work& invalidating(std::uint32_t rkey) {

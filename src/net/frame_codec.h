@@ -17,6 +17,8 @@ namespace rocelab::net {
 /// AtomicETH 28, AETH 4, ImmDt or IETH 4 (no opcode has all of them), rounded up.
 inline constexpr std::size_t kFrameHeadroomMax = 160;
 inline constexpr std::size_t kIcrcBytes = 4;
+/// A CNP has these zero bytes behind its BTH (IBTA annex A17.9.3).
+inline constexpr std::size_t kCnpReservedBytes = 16;
 /// A frame with the largest path MTU's payload, its padding and ICRC.
 inline constexpr std::size_t kFrameBytesMax = kFrameHeadroomMax + 4096 + kIcrcBytes;
 

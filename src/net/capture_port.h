@@ -1,0 +1,45 @@
+// A tap: passes every call on to another port and writes the frames of both directions to a pcapng file. Several ports
+// of a process may share one writer, each as an interface of the file. A frame is recorded when it is committed or
+// received, whatever happens to it afterwards.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "base/result.h"
+#include "net/port.h"
+
+namespace rocelab::net {
+
+class PcapngWriter;  // net/pcapng_writer.h
+
+class CapturePort final : public Port {
+ public:
+  /// Wraps `inner`; adds an interface with its name to the writer's file. The owner serialises the calls of all ports
+  /// that share a writer.
+  CapturePort(std::unique_ptr<Port> inner, std::shared_ptr<PcapngWriter> writer);
+  ~CapturePort() override;
+
+  std::string_view name() const override { return inner_->name(); }
+  std::size_t frame_bytes_max() const override { return inner_->frame_bytes_max(); }
+  std::byte* tx_reserve(std::size_t bytes) override;
+  void tx_commit(std::size_t bytes) override;
+  std::size_t tx_flush() override;
+  std::size_t rx_burst(std::span<Frame> out) override;
+  void rx_release() override { inner_->rx_release(); }
+  int wait_fd() const override { return inner_->wait_fd(); }
+  bool link_up() const override { return inner_->link_up(); }
+  const PortCounters& counters() const override { return inner_->counters(); }
+
+ private:
+  void record(Frame frame, bool outgoing);
+
+  std::unique_ptr<Port> inner_;
+  std::shared_ptr<PcapngWriter> writer_;
+  std::uint32_t interface_;           ///< number within the file
+  std::byte* reservation_ = nullptr;  ///< what tx_commit will record
+};
+
+}  // namespace rocelab::net

@@ -1,0 +1,36 @@
+// Which paths the preload shim serves from the generated tree, and where they lie in it. Used by every wrapper of this
+// folder. Safe from any thread, before main and after fork; errno is kept.
+#pragma once
+
+#include <limits.h>
+#include <stddef.h>
+
+#define SHIM_EXPORT __attribute__((visibility("default")))
+
+/// Room for a redirected path; one a call, on the wrapper's stack.
+typedef struct {
+  char bytes[PATH_MAX];
+} shim_path;
+
+/// The path that the real call should get: `path` itself or, when it names something that the shim serves, its place in
+/// the tree, written to `room`. `dirfd` is what a relative path is relative to (AT_FDCWD: the working directory).
+const char* shim_redirect(int dirfd, const char* path, shim_path* room);
+
+/// Turns a path inside the tree back into the /sys path it stands for, in place. Returns its new length.
+size_t shim_restore(char* path, size_t length);
+
+/// The next definition of a libc function behind this library. Does not return when there is none: nothing sensible
+/// could be done for the caller.
+void* shim_next(const char* name);
+
+/// `REAL(open)(...)`: looks the real function up once.
+#define REAL(name)                                              \
+  (__extension__({                                              \
+    static void* found;                                         \
+    void* function = __atomic_load_n(&found, __ATOMIC_RELAXED); \
+    if (function == NULL) {                                     \
+      function = shim_next(#name);                              \
+      __atomic_store_n(&found, function, __ATOMIC_RELAXED);     \
+    }                                                           \
+    (__typeof__(&name))function;                                \
+  }))

@@ -124,7 +124,7 @@ def check_files(root):
     promise = re.compile(r"\b(TO" r"DO|FIX" r"ME|XX" r"X|HA" r"CK)\b")
     machine = re.compile(r"(?<![\w.$})/-])/(ho" r"me|ro" r"ot|wo" r"rk)/\w")
     for path in files(root, TEXT):
-        if path.name == "LICENSE" or (path.suffix == "" and b"\0" in pathlib.Path(root, path).read_bytes()[:4096]):
+        if path.name in ("LICENSE", ".git") or (path.suffix == "" and b"\0" in pathlib.Path(root, path).read_bytes()[:4096]):
             continue
         lines = text(root, path).split("\n")
         for number, line in enumerate(lines, 1):

@@ -46,15 +46,15 @@ __attribute__((constructor)) static void find_tree(void) {
   tree = strdup(value);  // kept for the life of the process
 }
 
-/// Copies `path` to `out` without empty parts, "." and ".."; keeps a trailing slash, which makes the kernel follow a
-/// link. Returns false when it does not fit.
-static bool normalise(const char* path, char* out, size_t room) {
+/// Copies `path` to `out` without empty parts and ".", and with `fold` also without ".."; keeps a trailing slash, which
+/// makes the kernel follow a link. Returns false when it does not fit.
+static bool normalise(const char* path, bool fold, char* out, size_t room) {
   size_t length = 0;
   while (*path != '\0') {
     while (*path == '/') ++path;
     const size_t part = strcspn(path, "/");
     if (part == 0) break;
-    if (part == 2 && path[0] == '.' && path[1] == '.') {
+    if (fold && part == 2 && path[0] == '.' && path[1] == '.') {
       while (length > 0 && out[--length] != '/') continue;
     } else if (part != 1 || path[0] != '.') {
       if (length + part + 3 > room) return false;
@@ -102,15 +102,16 @@ const char* shim_redirect(int dirfd, const char* path, shim_path* room) {
   if (strstr(path, "infiniband") == NULL && strstr(path, "rdma_cm") == NULL) return path;
   const int saved = errno;
   const char* result = path;
-  shim_path clean;
-  bool usable = false;
-  if (path[0] == '/') {
-    usable = normalise(path, clean.bytes, sizeof clean.bytes);
-  } else {
-    usable = make_absolute(dirfd, path, room->bytes, sizeof room->bytes) &&
-             normalise(room->bytes, clean.bytes, sizeof clean.bytes);
+  shim_path absolute;
+  if (path[0] != '/') {
+    path = make_absolute(dirfd, path, absolute.bytes, sizeof absolute.bytes) ? absolute.bytes : "/";
   }
-  if (usable && is_served(clean.bytes)) {
+  // Whether a path is ours is decided on its text: "/sys/class/net/../infiniband" is, "/sys/class/infiniband/.." is
+  // not. Inside the tree ".." stays, because there it may follow a link.
+  shim_path clean;
+  const bool usable = normalise(path, true, clean.bytes, sizeof clean.bytes) && is_served(clean.bytes);
+  if (usable && normalise(path, false, room->bytes, sizeof room->bytes) && is_served(room->bytes)) clean = *room;
+  if (usable) {
     const char* inside = clean.bytes + sizeof SYS_PREFIX - 1;
     const size_t folder = strlen(tree);
     const size_t tail = strlen(inside);

@@ -1,0 +1,193 @@
+// See sysfs_tree.h. The names and formats are the kernel's (Documentation/ABI/stable/sysfs-class-infiniband).
+#include "cli/sysfs_tree.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <filesystem>
+#include <vector>
+
+#include "runtime/facts.h"
+#include "rxe/counters.h"
+
+namespace rocelab::cli {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr const char* kDevices = "devices/virtual/infiniband";
+constexpr const char* kUverbs = "devices/virtual/infiniband_verbs";
+
+/// Ports' counters that the kernel has for every device (class PMA), beside the driver's own in hw_counters.
+constexpr const char* kPortCounters[] = {
+    "port_rcv_data",  "port_rcv_errors",   "port_rcv_packets",           "port_xmit_data", "port_xmit_discards",
+    "port_xmit_wait", "port_xmit_packets", "port_rcv_constraint_errors", "link_downed",    "symbol_error",
+};
+
+/// Groups of four hexadecimal digits between colons.
+std::string groups(std::span<const std::uint8_t> bytes) {
+  std::string text;
+  for (std::size_t i = 0; i < bytes.size(); i += 2) {
+    text += fmt::format("{}{:02x}{:02x}", i == 0 ? "" : ":", bytes[i], bytes[i + 1]);
+  }
+  return text;
+}
+
+std::string line(const std::string& text) { return text + "\n"; }
+
+/// All processors of the machine, as a mask in groups of 32 bits and as a list: no device is nearer to one of them.
+std::string processor_mask(long count) {
+  std::string text;
+  for (long first = (count - 1) / 32 * 32; first >= 0; first -= 32) {
+    const long bits = std::min(count - first, 32L);
+    const std::uint64_t mask = (1ull << bits) - 1;
+    text += text.empty() ? fmt::format("{:x}", mask) : fmt::format(",{:08x}", mask);
+  }
+  return text;
+}
+
+void describe_port(SysfsTree& tree, const std::string& port, const runtime::DeviceDescription& device,
+                   std::size_t gid_table_length) {
+  tree.files[port + "/state"] = line("4: ACTIVE");
+  tree.files[port + "/phys_state"] = line("5: LinkUp");
+  tree.files[port + "/rate"] = line(runtime::kRateText);
+  tree.files[port + "/link_layer"] = line("Ethernet");
+  tree.files[port + "/lid"] = line("0x0");
+  tree.files[port + "/lid_mask_count"] = line("0");
+  tree.files[port + "/sm_lid"] = line("0x0");
+  tree.files[port + "/sm_sl"] = line("0");
+  tree.files[port + "/cap_mask"] = line(fmt::format("{:#010x}", runtime::kPortCapabilities));
+  tree.files[port + "/pkeys/0"] = line("0xffff");
+  for (std::size_t i = 0; i < std::max(gid_table_length, device.gids.size()); ++i) {
+    const rxe::GidEntry entry = i < device.gids.size() ? device.gids[i] : rxe::GidEntry{};
+    tree.files[fmt::format("{}/gids/{}", port, i)] = line(groups(entry.gid.bytes));
+    if (!entry.valid) continue;
+    // Programs compare these strings, spelling included.
+    tree.files[fmt::format("{}/gid_attrs/types/{}", port, i)] =
+        line(entry.type == rxe::GidType::kRoceV1 ? "IB/RoCE v1" : "RoCE v2");
+    if (!device.interface.empty()) {
+      tree.files[fmt::format("{}/gid_attrs/ndevs/{}", port, i)] = line(device.interface);
+    }
+  }
+  for (const char* counter : kPortCounters) tree.files[fmt::format("{}/counters/{}", port, counter)] = line("0");
+  for (const rxe::CounterEntry& counter : rxe::counter_table()) {
+    tree.files[fmt::format("{}/hw_counters/{}", port, counter.name)] = line("0");
+  }
+}
+
+void describe_device(SysfsTree& tree, const runtime::DeviceDescription& device, std::size_t gid_table_length) {
+  const std::string folder = fmt::format("{}/{}", kDevices, device.name);
+  tree.links[fmt::format("class/infiniband/{}", device.name)] = "../../" + folder;
+  tree.files[folder + "/node_type"] = line("1: CA");
+  tree.files[folder + "/node_guid"] = line(groups(device.node_guid));
+  tree.files[folder + "/sys_image_guid"] = line(groups(device.node_guid));
+  tree.files[folder + "/node_desc"] = line(device.name);
+  tree.files[folder + "/fw_ver"] = line(runtime::kFirmwareVersion);
+  tree.files[folder + "/hca_type"] = line("rocelab");
+  describe_port(tree, folder + "/ports/1", device, gid_table_length);
+
+  // What `device` leads to on hardware: the PCI function. Ours is virtual and belongs to no NUMA node.
+  const long processors = std::max(sysconf(_SC_NPROCESSORS_CONF), 1L);
+  tree.files[folder + "/device/numa_node"] = line("-1");
+  tree.files[folder + "/device/local_cpus"] = line(processor_mask(processors));
+  tree.files[folder + "/device/local_cpulist"] = line(processors == 1 ? "0" : fmt::format("0-{}", processors - 1));
+  tree.files[folder + "/device/vendor"] = line(fmt::format("{:#06x}", runtime::kVendorId));
+  tree.files[folder + "/device/device"] = line(fmt::format("{:#06x}", runtime::kVendorPartId));
+  if (!device.interface.empty()) {
+    const std::string interface = fmt::format("{}/device/net/{}", folder, device.interface);
+    tree.files[interface + "/address"] = line(wire::to_string(device.mac));
+    tree.files[interface + "/ifindex"] = line(std::to_string(device.interface_index));
+    tree.files[interface + "/dev_port"] = line("0");
+    tree.files[interface + "/dev_id"] = line("0x0");
+  }
+
+  const std::string uverbs = fmt::format("uverbs{}", device.index);
+  tree.links["class/infiniband_verbs/" + uverbs] = fmt::format("../../{}/{}", kUverbs, uverbs);
+  tree.files[fmt::format("{}/{}/ibdev", kUverbs, uverbs)] = line(device.name);
+  tree.files[fmt::format("{}/{}/abi_version", kUverbs, uverbs)] = line("1");
+  tree.links[fmt::format("{}/{}/device", kUverbs, uverbs)] = fmt::format("../../infiniband/{}/device", device.name);
+}
+
+base::TextResult<void> write_file(const fs::path& path, const std::string& contents) {
+  const int fd = open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0444);
+  const bool written = fd >= 0 && write(fd, contents.data(), contents.size()) == static_cast<ssize_t>(contents.size());
+  const int error = errno;
+  if (fd >= 0) close(fd);
+  if (!written) return base::fail_text(fmt::format("cannot write `{}`: {}", path.string(), std::strerror(error)));
+  return {};
+}
+
+base::TextResult<void> fill(const fs::path& folder, const SysfsTree& tree) {
+  std::error_code error;
+  for (const auto& [name, contents] : tree.files) {
+    fs::create_directories((folder / name).parent_path(), error);
+    if (auto done = write_file(folder / name, contents); !done) return done;
+  }
+  for (const auto& [name, target] : tree.links) {
+    fs::create_directories((folder / name).parent_path(), error);
+    fs::create_symlink(target, folder / name, error);
+    if (error) return base::fail_text(fmt::format("cannot make `{}`: {}", (folder / name).string(), error.message()));
+  }
+  return {};
+}
+
+}  // namespace
+
+std::string guid_text(std::span<const std::uint8_t> guid) { return groups(guid); }
+
+SysfsTree describe_devices(std::span<const runtime::DeviceDescription> devices, std::size_t gid_table_length) {
+  SysfsTree tree;
+  tree.files["class/infiniband_verbs/abi_version"] = line("6");
+  tree.links["class/misc/rdma_cm"] = "../../devices/virtual/misc/rdma_cm";
+  tree.files["devices/virtual/misc/rdma_cm/abi_version"] = line("4");
+  for (const runtime::DeviceDescription& device : devices) describe_device(tree, device, gid_table_length);
+  return tree;
+}
+
+std::string folder_name(const SysfsTree& tree) {
+  std::uint64_t hash = 0xcbf2'9ce4'8422'2325;  // FNV-1a: names must differ, nobody attacks them
+  const auto add = [&hash](const std::string& text) {
+    for (const char character : text + '\0') {
+      hash = (hash ^ static_cast<unsigned char>(character)) * 0x100'0000'01b3;
+    }
+  };
+  for (const auto* part : {&tree.files, &tree.links}) {
+    for (const auto& [name, contents] : *part) {
+      add(name);
+      add(contents);
+    }
+  }
+  return fmt::format("sysfs-{:016x}", hash);
+}
+
+base::TextResult<std::string> write_tree(const SysfsTree& tree, const std::string& parent) {
+  std::error_code error;
+  const fs::path where = fs::canonical(parent, error);
+  if (error) return base::fail_text(fmt::format("run directory `{}`: {}", parent, error.message()));
+  const fs::path target = where / folder_name(tree);
+  if (fs::exists(target, error)) return target.string();
+
+  std::string scratch = (where / "sysfs.XXXXXX").string();
+  if (mkdtemp(scratch.data()) == nullptr) {
+    return base::fail_text(fmt::format("run directory `{}`: {}", parent, std::strerror(errno)));
+  }
+  const auto filled = fill(scratch, tree);
+  // Renaming onto a folder that is not empty fails: then another process has made the same tree meanwhile.
+  const bool renamed = filled && std::rename(scratch.c_str(), target.c_str()) == 0;
+  const int reason = errno;
+  if (!renamed) fs::remove_all(scratch, error);
+  if (!filled) return base::fail_text(filled.error());
+  if (!renamed && !fs::exists(target, error)) {
+    return base::fail_text(fmt::format("cannot make `{}`: {}", target.string(), std::strerror(reason)));
+  }
+  return target.string();
+}
+
+}  // namespace rocelab::cli

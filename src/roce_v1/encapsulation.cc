@@ -1,8 +1,6 @@
 // See encapsulation.h.
 #include "roce_v1/encapsulation.h"
 
-#include <cstring>
-
 #include "wire/icrc.h"
 #include "wire/ipv6.h"
 
@@ -41,16 +39,14 @@ tl::expected<std::span<const std::byte>, FrameError> parse(std::span<const std::
 }
 
 std::uint32_t icrc(const std::byte* grh, std::size_t bytes_before_icrc) {
-  constexpr std::byte kOnes{0xff};
-  constexpr std::size_t kMasked = kHeaderBytes + wire::Bth::kSize;
-  std::byte header[kMasked];
-  std::memcpy(header, grh, kMasked);
-  header[0] |= std::byte{0x0f};
-  header[1] = header[2] = header[3] = kOnes;
-  header[7] = kOnes;
-  header[kHeaderBytes + 4] = kOnes;
-  const std::uint32_t crc = wire::crc32_continue(wire::kIcrcStart, header, kMasked);
-  return wire::crc32_continue(crc, grh + kMasked, bytes_before_icrc - kMasked);
+  static constexpr auto kMask = [] {
+    wire::IcrcMask<kHeaderBytes + wire::Bth::kSize> mask;
+    mask.mask(0, 0x0f).mask(1).mask(2).mask(3);  // traffic class, flow label
+    mask.mask(7);                                // hop limit
+    mask.mask(kHeaderBytes + 4);                 // BTH: FECN, BECN, reserved
+    return mask;
+  }();
+  return kMask.icrc(grh, bytes_before_icrc);
 }
 
 }  // namespace rocelab::roce_v1

@@ -21,7 +21,8 @@ def files(root, suffixes):
         subfolders[:] = sorted(s for s in subfolders if (s == ".ci" or not s.startswith("."))
                                and not s.startswith("build") and s not in ("__pycache__", "golden", "corpus")
                                and not os.path.exists(os.path.join(folder, s, "meson-private")))
-        found += [pathlib.Path(folder, n).relative_to(root) for n in names if pathlib.Path(n).suffix in suffixes]
+        found += [pathlib.Path(folder, n).relative_to(root) for n in names
+                  if n != ".git" and pathlib.Path(n).suffix in suffixes]
     return sorted(found)
 
 

@@ -2,18 +2,14 @@
 // A mailbox (latency), a ring of 64-byte slots (message rate), a pipeline that copies and checks 4 KiB packets on both
 // sides (bandwidth), and alone on one processor memcpy and the CRC. Prints a table, and CSV for perf/compare.
 #include <isa-l/crc.h>
-#include <unistd.h>
 
-#include <CLI/CLI.hpp>
-#include <algorithm>
 #include <atomic>
 #include <cstdint>
-#include <cstdio>
 #include <cstring>
-#include <functional>
-#include <string>
 #include <vector>
 
+#include "perf/measure.h"
+#include "perf/options.h"
 #include "perf/pair.h"
 
 namespace rocelab::perf {
@@ -38,13 +34,6 @@ struct alignas(kLine) Credit {
   std::atomic<std::uint64_t> consumed;
 };
 
-struct Measurement {
-  std::string name;
-  std::string unit;
-  std::function<double()> run;  // one repetition; negative: the other process failed
-  std::vector<double> values = {};
-};
-
 void fill(Slot& slot, std::uint64_t sequence) {
   for (std::uint64_t& word : slot.words) word = sequence;
   slot.sequence.store(sequence, std::memory_order_release);
@@ -57,9 +46,6 @@ std::uint64_t take(const Slot& slot, std::uint64_t sequence, bool shared) {
   for (const std::uint64_t word : slot.words) sum += word;
   return sum;
 }
-
-/// Keeps the compiler from dropping what led to the value.
-void keep(std::uint64_t value) { asm volatile("" : : "r"(value)); }
 
 /// Microseconds one way of a 64-byte message between two mailboxes, both sides polling.
 double mailbox_us(const Processors& processors, std::uint64_t rounds) {
@@ -179,13 +165,8 @@ double icrc_gbps(std::uint64_t packets) {
   return static_cast<double>(packets * kPacket) / seconds / 1e9;
 }
 
-double median(std::vector<double> values) {
-  std::sort(values.begin(), values.end());
-  return values[values.size() / 2];
-}
-
 std::vector<Measurement> measurements(const Processors& cpus, double scale) {
-  const auto times = [&](double n) { return static_cast<std::uint64_t>(std::max(64.0, n * scale)); };
+  const auto times = [&](double n) { return scaled(n, scale); };
   const double slow = cpus.shared ? 0.02 : 1;  // one processor: every message costs a switch of processes
   return {
       {"mailbox_64B_latency", "us", [=] { return mailbox_us(cpus, times(500'000 * slow)); }},
@@ -196,59 +177,16 @@ std::vector<Measurement> measurements(const Processors& cpus, double scale) {
   };
 }
 
-int run(const Processors& cpus, int repetitions, double scale, const std::string& csv_path) {
-  std::vector<Measurement> all = measurements(cpus, scale);
-  for (int r = 0; r < repetitions; ++r) {  // interleaved, so that a disturbance does not hit one line only
-    for (Measurement& m : all) {
-      m.values.push_back(m.run());
-      if (m.values.back() < 0) {
-        std::fprintf(stderr, "limits: %s: the other process failed or the data is wrong\n", m.name.c_str());
-        return 1;
-      }
-    }
-  }
-  if (cpus.shared) {
-    std::printf("ONE PROCESSOR ONLY: two processes take turns on it; the first three lines measure the scheduler.\n");
-  }
-  std::printf("%-36s %10s %10s %10s  %s\n", "limit", "median", "min", "max", "unit");
-  for (const Measurement& m : all) {
-    const auto [low, high] = std::minmax_element(m.values.begin(), m.values.end());
-    std::printf("%-36s %10.3f %10.3f %10.3f  %s\n", m.name.c_str(), median(m.values), *low, *high, m.unit.c_str());
-  }
-  if (csv_path.empty()) return 0;
-  std::FILE* csv = std::fopen(csv_path.c_str(), "w");
-  if (csv == nullptr) {
-    std::fprintf(stderr, "limits: cannot write %s: %s\n", csv_path.c_str(), std::strerror(errno));
-    return 1;
-  }
-  std::fprintf(csv, "name,median,unit,processors\n");
-  for (const Measurement& m : all) {
-    std::fprintf(csv, "%s,%.6g,%s,%d\n", m.name.c_str(), median(m.values), m.unit.c_str(), cpus.shared ? 1 : 2);
-  }
-  return std::fclose(csv) == 0 ? 0 : 1;
-}
-
 }  // namespace
 }  // namespace rocelab::perf
 
 int main(int argc, char** argv) {
   CLI::App app("What this machine can do between two processes, without rocelab: the yardstick for perf/compare.");
-  std::string cpus_text;
-  std::string csv_path;
-  int repetitions = 5;
-  double scale = 1;
-  app.add_option("--cpus", cpus_text, "the two processors, as in 0,1 (default: the first two available)");
-  app.add_option("--csv", csv_path, "also write the medians to this file");
-  app.add_option("--repetitions", repetitions, "runs of each measurement")->check(CLI::Range(1, 1000));
-  app.add_option("--scale", scale, "share of the usual work in each run")->check(CLI::Range(0.00001, 100.0));
+  rocelab::perf::RunOptions options;
+  rocelab::perf::Processors processors;
+  rocelab::perf::add_run_options(app, options);
   CLI11_PARSE(app, argc, argv);
-
-  std::string error;
-  const auto processors = rocelab::perf::pick_processors(cpus_text, error);
-  if (!error.empty()) {
-    std::fprintf(stderr, "limits: %s\n", error.c_str());
-    return 2;
-  }
-  alarm(600);  // should the other process die in a way that leaves this one polling
-  return rocelab::perf::run(processors, repetitions, scale, csv_path);
+  if (!rocelab::perf::begin_run("limits", options, processors)) return 2;
+  return rocelab::perf::run_measurements("limits", rocelab::perf::measurements(processors, options.scale), processors,
+                                         options);
 }

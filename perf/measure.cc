@@ -51,6 +51,7 @@ int run_measurements(const char* program, std::vector<Measurement> all, const Pr
       }
     }
   }
+  if (options.silent) return 0;
   if (processors.shared) {
     std::printf("ONE PROCESSOR ONLY: two processes take turns on it; what two of them do measures the scheduler.\n");
   }

@@ -4,12 +4,18 @@
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cerrno>
 #include <charconv>
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
 #include <system_error>
 #include <vector>
 
@@ -92,6 +98,77 @@ double run_pair(const Processors& processors, const std::function<void()>& self,
   int status = 0;
   waitpid(child, &status, 0);
   return WIFEXITED(status) && WEXITSTATUS(status) == 0 ? seconds : -1;
+}
+
+bool Channel::send(const void* data, std::size_t bytes) {
+  const auto* next = static_cast<const char*>(data);
+  while (bytes > 0) {
+    const ssize_t n = ::send(descriptor_, next, bytes, MSG_NOSIGNAL);
+    if (n < 0 && errno == EINTR) continue;
+    if (n <= 0) return false;
+    next += n;
+    bytes -= static_cast<std::size_t>(n);
+  }
+  return true;
+}
+
+bool Channel::receive(void* data, std::size_t bytes) {
+  auto* next = static_cast<char*>(data);
+  while (bytes > 0) {
+    const ssize_t n = ::recv(descriptor_, next, bytes, 0);
+    if (n < 0 && errno == EINTR) continue;
+    if (n <= 0) return false;
+    next += n;
+    bytes -= static_cast<std::size_t>(n);
+  }
+  return true;
+}
+
+bool Channel::exchange(const void* mine, void* theirs, std::size_t bytes) {
+  // In pieces that the socket holds, so that both can send first.
+  for (std::size_t done = 0; done < bytes;) {
+    const std::size_t piece = std::min<std::size_t>(bytes - done, 16'384);
+    if (!send(static_cast<const char*>(mine) + done, piece) || !receive(static_cast<char*>(theirs) + done, piece)) {
+      return false;
+    }
+    done += piece;
+  }
+  return true;
+}
+
+int run_session(const char* program, const Processors& processors,
+                const std::function<int(Channel&, bool first)>& side) {
+  int ends[2];
+  if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0) {
+    std::fprintf(stderr, "%s: socketpair: %s\n", program, std::strerror(errno));
+    return 1;
+  }
+  // The first may be polling memory when the second fails: its end must interrupt that.
+  struct sigaction action {};
+  action.sa_handler = [](int) {
+    int status = 0;
+    if (waitpid(-1, &status, WNOHANG) > 0 && !(WIFEXITED(status) && WEXITSTATUS(status) == 0)) _exit(1);
+  };
+  action.sa_flags = SA_RESTART;
+  sigaction(SIGCHLD, &action, nullptr);
+  const pid_t child = fork();
+  if (child < 0) {
+    std::fprintf(stderr, "%s: fork: %s\n", program, std::strerror(errno));
+    return 1;
+  }
+  if (child == 0) {
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    close(ends[0]);
+    pin_to(processors.second);
+    Channel channel(ends[1]);
+    const int status = side(channel, false);
+    std::fflush(nullptr);
+    _exit(status);
+  }
+  close(ends[1]);
+  pin_to(processors.first);
+  Channel channel(ends[0]);
+  return side(channel, true);
 }
 
 }  // namespace rocelab::perf

@@ -50,6 +50,36 @@ class SharedMemory {
 /// seconds from the moment both are ready until `self` has returned, or a negative number when the child failed.
 double run_pair(const Processors& processors, const std::function<void()>& self, const std::function<void()>& other);
 
+/// A stream between the two processes of a session, for what they must tell each other outside the measurement.
+class Channel {
+ public:
+  explicit Channel(int descriptor) : descriptor_(descriptor) {}
+
+  /// Sends `bytes` bytes and receives as many. False when the other process has gone.
+  bool exchange(const void* mine, void* theirs, std::size_t bytes);
+  template <class T>
+  bool exchange(const T& mine, T& theirs) {
+    return exchange(&mine, &theirs, sizeof(T));
+  }
+  /// Waits until both are here. False when the other process has gone.
+  bool barrier() {
+    const char mine = 1;
+    char theirs = 0;
+    return exchange(mine, theirs);
+  }
+  /// One direction only. False when the other process has gone.
+  bool send(const void* data, std::size_t bytes);
+  bool receive(void* data, std::size_t bytes);
+
+ private:
+  int descriptor_;
+};
+
+/// Forks and runs `side` in both processes, pinned; `first` tells which one it is. Returns the exit status of the
+/// first; when the second fails, both end.
+int run_session(const char* program, const Processors& processors,
+                const std::function<int(Channel&, bool first)>& side);
+
 /// What a polling loop does between two looks.
 inline void relax(bool shared_processor) {
   if (shared_processor) {

@@ -33,9 +33,11 @@ _PURE_PATHS = ["src/" + folder for folder in PURE]
 # (pattern of a <system header>, paths it is restricted to or None, paths where it is banned or None, the rule)
 SYSTEM_HEADERS = [
     (r"rte_\w+\.h", ["src/net/dpdk"], None, "DPDK headers only in src/net/dpdk: go through net::Port"),
-    (r"infiniband/.*", ["src/verbs", "examples", "tests"], None,
-     "<infiniband/...> only in src/verbs, examples and tests: inside, use rxe/types.h"),
-    (r"rdma/.*", ["src/verbs", "examples", "tests"], None, "<rdma/...> only in src/verbs, examples and tests"),
+    (r"infiniband/.*", ["src/verbs", "examples", "tests", "perf"], None,
+     "<infiniband/...> only in src/verbs, examples, tests and perf: inside, use rxe/types.h"),
+    (r"rdma/fi_\w+\.h|rdma/fabric\.h", ["perf"], None, "libfabric only in perf: it is a peer to compare with"),
+    (r"rdma/(?!fi_|fabric).*", ["src/verbs", "examples", "tests", "perf"], None,
+     "<rdma/...> only in src/verbs, examples, tests and perf"),
     (r"(thread|mutex|shared_mutex|condition_variable|future|stop_token|semaphore|latch|barrier|pthread\.h|threads\.h)",
      None, _PURE_PATHS, "no threads or locks here: the owner of the engine serialises calls (src/runtime does)"),
     (r"(sys/socket\.h|netinet/.*|sys/epoll\.h|poll\.h|sys/select\.h|asio.*|sys/un\.h|ifaddrs\.h|net/if\.h)",

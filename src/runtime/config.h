@@ -5,14 +5,15 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <optional>
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/result.h"
+#include "net/fault_port.h"
 #include "rxe/types.h"
 #include "wire/gid.h"
 
@@ -44,13 +45,14 @@ struct Config {
   std::string interface;                          ///< of kAfPacket
   std::vector<std::vector<wire::Gid>> addresses;  ///< per device; empty: the defaults of identity.h
   std::string pcap;                               ///< pcapng file that records every frame; empty: none
+  std::optional<net::FaultOptions> faults;        ///< what every port does to the frames it sends
   LogLevel log = LogLevel::kWarn;
   ProgressMode progress = ProgressMode::kAuto;
   std::uint32_t ring_slots = 1024;  ///< frames a link between two processes holds; power of two, 64..16384
   rxe::CongestionControl congestion_control = rxe::CongestionControl::kNone;
 };
 
-/// Looks a variable up by name; the process environment or a test's table.
+/// Name and value of each variable: the process environment or a test's table.
 using Environment = std::vector<std::pair<std::string, std::string>>;
 
 /// Defaults, then the TOML file named by ROCELAB_CONFIG, then the other ROCELAB_* variables.
@@ -59,5 +61,13 @@ base::TextResult<Config> load_config(const Environment& environment);
 base::TextResult<Config> load_config();
 /// Applies the TOML text to `config`; `file` is used in messages ("FILE:LINE: ...").
 base::TextResult<void> apply_toml(std::string_view text, const std::string& file, Config& config);
+
+/// One knob, for documentation and `rocelab dev`.
+struct KnobDescription {
+  std::string_view key;       ///< in the TOML file
+  std::string_view variable;  ///< in the environment
+  std::string_view expected;  ///< range, as messages say it
+};
+std::span<const KnobDescription> knobs();
 
 }  // namespace rocelab::runtime

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdio>
 #include <cstring>
 #include <utility>
 
@@ -30,10 +31,11 @@ sockaddr_un address_of(const char* prefix, std::uint32_t slot) {
 
 base::TextResult<ControlSocket> ControlSocket::open(const RunDirectory& directory, std::uint32_t slot,
                                                     std::uint32_t generation) {
-  const int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-  ControlSocket control(fd, directory.file("control-"), slot, generation);
-  const sockaddr_un address = address_of(control.prefix_.c_str(), slot);
+  const std::string prefix = directory.file("control-");
+  const sockaddr_un address = address_of(prefix.c_str(), slot);
   unlink(address.sun_path);
+  const int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+  ControlSocket control(fd, prefix, slot, generation);
   if (fd < 0 || bind(fd, reinterpret_cast<const sockaddr*>(&address), sizeof(address)) != 0) {
     return base::fail_text(fmt::format("control socket `{}`: {}", address.sun_path, std::strerror(errno)));
   }

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstring>
 #include <utility>
@@ -17,8 +18,8 @@ namespace rocelab::runtime {
 
 namespace {
 
-constexpr const char* kFileName = "host-page";
 constexpr std::uint64_t kMagic = 0x726f'6365'6c61'6231;  // "rocelab1": the last character is the page's version
+constexpr std::uint32_t kUsersByte = kSlotsMax + 1;      ///< locked by all who have the page open
 constexpr int kClaimLockTriesMax = 500;                  ///< 10 ms apart: longer than any claim, short of for ever
 
 struct alignas(64) Slot {
@@ -42,12 +43,12 @@ int lock_byte(int fd, int command, short type, std::uint32_t byte, struct flock*
   return status;
 }
 
-bool any_slot_locked(int fd) {
+bool in_use_by_another(int fd) {
   struct flock lock {};
   lock.l_type = F_WRLCK;
   lock.l_whence = SEEK_SET;
   lock.l_start = 1;
-  lock.l_len = kSlotsMax;
+  lock.l_len = kUsersByte;
   return fcntl(fd, F_OFD_GETLK, &lock) != 0 || lock.l_type != F_UNLCK;
 }
 
@@ -90,7 +91,7 @@ base::TextResult<HostPage> HostPage::open(const RunDirectory& directory, std::ui
   if (auto locked = lock_claims_of(fd, path); !locked) return base::fail_text(locked.error());
   if (fstat(fd, &status) != 0) return failed("cannot examine it");
   const bool sized = status.st_size == static_cast<off_t>(sizeof(Layout));
-  const bool in_use = any_slot_locked(fd);
+  const bool in_use = in_use_by_another(fd);
   const auto foreign = [&path] {
     return base::fail_text(fmt::format(
         "host page `{}`: processes of another rocelab version use this run directory; end them or choose another one "
@@ -110,6 +111,7 @@ base::TextResult<HostPage> HostPage::open(const RunDirectory& directory, std::ui
     page.page_->counters_layout.store(layout);
     page.page_->magic.store(kMagic);
   }
+  if (lock_byte(fd, F_OFD_SETLK, F_RDLCK, kUsersByte) != 0) return failed("cannot lock it");
   page.unlock_claims();
   return page;
 }
@@ -135,6 +137,7 @@ base::TextResult<void> HostPage::lock_claims() const { return lock_claims_of(fd_
 void HostPage::unlock_claims() const { lock_byte(fd_, F_OFD_SETLK, F_UNLCK, 0); }
 
 base::TextResult<std::uint32_t> HostPage::claim() {
+  if (slot_ != 0) return slot_;
   if (auto locked = lock_claims(); !locked) return base::fail_text(locked.error());
   const std::uint32_t first = page_->next_slot.load() % kSlotsMax;
   for (std::uint32_t i = 0; i < kSlotsMax; ++i) {

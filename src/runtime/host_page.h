@@ -24,7 +24,7 @@
 namespace rocelab::runtime {
 
 inline constexpr std::uint32_t kSlotsMax = 255;
-inline constexpr std::size_t kCountersMax = 128;
+inline constexpr std::size_t kCountersMax = 384;
 
 /// A slot as others see it.
 struct SlotView {
@@ -38,6 +38,8 @@ struct SlotView {
 
 class HostPage {
  public:
+  static constexpr const char* kFileName = "host-page";
+
   /// Opens or creates the page. `layout` identifies the meaning of the counters (a hash of their names): processes of
   /// different builds cannot share a page, and the message says which to end.
   static base::TextResult<HostPage> open(const RunDirectory& directory, std::uint64_t layout);
@@ -46,7 +48,7 @@ class HostPage {
   ~HostPage();  ///< releases the slot
 
   /// Takes a free slot, or one whose owner is dead. Slots are handed out in turn, so that late packets for a process
-  /// that has just ended find nobody.
+  /// that has just ended find nobody. A page owns one slot at most.
   base::TextResult<std::uint32_t> claim();
   /// Gives the slot back and adds its counters to the totals of ended processes.
   void release();

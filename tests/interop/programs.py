@@ -1,0 +1,38 @@
+"""Runs an unmodified program of the distribution on rocelab, both sides as a user without any capability, and checks
+what it printed: programs.py ROCELAB PROGRAM ARGUMENTS... Started by meson, once a line of programs.txt.
+"""
+import re
+import subprocess
+import sys
+
+import expect
+import sides
+
+SKIPPED = 77
+
+
+def main():
+    rocelab, program, arguments = sys.argv[1], sys.argv[2], sys.argv[3:]
+    missing = sides.missing_program(program)
+    if missing:
+        print(f"SKIP: {missing} is not installed")
+        sys.exit(SKIPPED)
+    with sides.Machine(rocelab) as machine:
+        print("both sides run", machine.user)
+        indexes = sides.gid_indexes(machine)
+        arguments = [indexes.get(a, a) for a in arguments]
+        if program in ("ibv_devices", "ibv_devinfo"):
+            outputs = [machine.run_alone(program, arguments)]
+        else:
+            outputs = machine.run_pair(program, arguments)
+    wrong = expect.problems(program, arguments, outputs)
+    for line in wrong:
+        print("WRONG:", line)
+    sys.exit(1 if wrong else 0)
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except (sides.Failure, subprocess.SubprocessError, re.error) as failure:
+        sys.exit(f"FAILED: {failure}")

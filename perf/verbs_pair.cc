@@ -25,6 +25,7 @@ constexpr std::uint32_t kBatchMax = 32;     // requests posted at once
 constexpr std::uint32_t kWindow = 512;      // requests on the way on one queue pair
 constexpr std::size_t kWindowBytes = 8u << 20;
 constexpr std::uint32_t kManyQps = 64;
+constexpr std::size_t kPlotSizes[] = {8, 64, 256, 1024, 4096, 16'384, 65'536, 262'144, 1'048'576};
 
 /// What a measurement needs to know about its process.
 struct Session {
@@ -219,7 +220,8 @@ std::vector<Measurement> measurements(const Session& s, double scale, bool all_s
       {"rocelab_read_65536B_bandwidth", "GB/s",
        [=] { return bandwidth_gbps(s, IBV_WR_RDMA_READ, 65'536, scale * slow); }},
   };
-  for (std::size_t length = 8; all_sizes && length <= kMessageMax; length *= 2) {
+  if (!all_sizes) return all;
+  for (const std::size_t length : kPlotSizes) {
     const std::string size = std::to_string(length) + "B";
     all.push_back(
         {"sizes_write_" + size + "_latency", "us", [=] { return write_latency_us(s, length, rounds(length)); }});

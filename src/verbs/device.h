@@ -1,0 +1,68 @@
+// An ibv_device: the public struct, the runtime's device behind it once opened, and the contexts to which its events
+// go. Owned by Process, lives as long as the process (applications keep the pointers beyond ibv_free_device_list).
+// Thread-safe.
+#pragma once
+
+#include <infiniband/verbs.h>
+
+#include <array>
+#include <atomic>
+#include <mutex>
+
+#include "base/result.h"
+#include "runtime/host.h"
+#include "runtime/local_device.h"
+#include "verbs/linked_list.h"
+
+namespace rocelab::verbs {
+
+struct Context;
+
+class Device : public ibv_device {
+ public:
+  Device(runtime::Host& host, const runtime::DeviceDescription& description);
+  Device(const Device&) = delete;
+  Device& operator=(const Device&) = delete;
+
+  static Device& of(ibv_device* device) { return *static_cast<Device*>(device); }
+
+  const runtime::DeviceDescription& description() const { return description_; }
+  /// nullptr before the first open and once the device is switched off: calls then fail with ENODEV.
+  runtime::LocalDevice* local() const { return local_.load(std::memory_order_acquire); }
+  bool port_up() const { return port_up_.load(std::memory_order_relaxed); }
+
+  /// Opens the runtime's device if this is the first context.
+  base::TextResult<runtime::LocalDevice*> open();
+  void add_context(Context& context);
+  void remove_context(Context& context);
+
+  void switch_off();  ///< at exit: the runtime's device goes away
+  void abandon();     ///< in a child of fork(): it is the parent's; touches no lock
+
+ private:
+  /// Turns the engine's events into those of channels and contexts. Runs under the engine lock.
+  class Events final : public runtime::EventHandler {
+   public:
+    explicit Events(Device& device) : device_(device) {}
+    void on_event(const rxe::Event& event) noexcept override;
+
+   private:
+    Device& device_;
+  };
+
+  /// Where libmlx5 and its like look, behind the ibv_device, for the operations of their own devices
+  /// (mlx5dv_is_supported and others compare a pointer): zeros, so that they see that it is not theirs. Must stay the
+  /// first member.
+  [[maybe_unused]] const std::array<void*, 8> provider_area_{};
+
+  runtime::Host& host_;
+  const runtime::DeviceDescription description_;
+  std::atomic<runtime::LocalDevice*> local_{nullptr};
+  std::atomic<bool> port_up_{true};
+  Events events_{*this};
+  std::mutex opening_;
+  std::mutex contexts_mutex_;  ///< taken under the engine lock by events: hold it for a moment only
+  LinkedList<Context> contexts_;
+};
+
+}  // namespace rocelab::verbs

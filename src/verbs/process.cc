@@ -1,0 +1,50 @@
+// The process-wide instance: see process.h.
+#include "verbs/process.h"
+
+#include <pthread.h>
+
+#include <iterator>
+#include <utility>
+
+#include "runtime/host.h"
+
+namespace rocelab::verbs {
+
+Process& Process::instance() {
+  static Process process;
+  return process;
+}
+
+Process::Process() {
+  pthread_atfork([] { Process::instance().before_fork(); }, [] { Process::instance().after_fork_in_parent(); },
+                 [] { Process::instance().after_fork_in_child(); });
+}
+
+Process::~Process() { switch_devices_off(); }
+
+void Process::switch_devices_off() {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  for (const auto& device : devices_) device->switch_off();
+}
+
+base::TextResult<std::span<const std::unique_ptr<Device>>> Process::devices() {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  if (devices_.empty()) {
+    const base::TextResult<runtime::Host*> host = runtime::process_host();
+    if (!host) return base::fail_text(host.error());
+    for (const runtime::DeviceDescription& description : (*host)->devices()) {
+      devices_.push_back(std::make_unique<Device>(**host, description));
+    }
+  }
+  return std::span<const std::unique_ptr<Device>>(devices_);
+}
+
+void Process::after_fork_in_child() {
+  for (const auto& device : devices_) device->abandon();
+  inherited_.insert(inherited_.end(), std::make_move_iterator(devices_.begin()),
+                    std::make_move_iterator(devices_.end()));
+  devices_.clear();
+  mutex_.unlock();
+}
+
+}  // namespace rocelab::verbs

@@ -1,0 +1,44 @@
+// The libibverbs ABI has one instance a process, and this is the named place where it lives: the devices of this
+// process, made from runtime::process_host() at the first ibv_get_device_list, and switched off at exit and in a child
+// of fork().
+//
+// The library is linked with -z nodelete: dlclose leaves it where it is, because the progress thread may be running in
+// it, and a later dlopen finds the same instance again. Thread-safe.
+#pragma once
+
+#include <memory>
+#include <mutex>
+#include <span>
+#include <vector>
+
+#include "base/result.h"
+#include "verbs/device.h"
+
+namespace rocelab::verbs {
+
+class Process {
+ public:
+  static Process& instance();
+  ~Process();
+  Process(const Process&) = delete;
+  Process& operator=(const Process&) = delete;
+
+  /// The devices, the same objects at every call; they live as long as the process. A failure is a message for people:
+  /// a mistake in the configuration.
+  base::TextResult<std::span<const std::unique_ptr<Device>>> devices();
+
+  // Around fork(): the child must find no lock held by a thread that it does not have, and no device.
+  void before_fork() { mutex_.lock(); }
+  void after_fork_in_parent() { mutex_.unlock(); }
+  void after_fork_in_child();
+
+ private:
+  Process();
+  void switch_devices_off();
+
+  std::mutex mutex_;
+  std::vector<std::unique_ptr<Device>> devices_;
+  std::vector<std::unique_ptr<Device>> inherited_;  ///< of the parents of this process; contexts still point to them
+};
+
+}  // namespace rocelab::verbs

@@ -103,7 +103,7 @@ double run_pair(const Processors& processors, const std::function<void()>& self,
 bool Channel::send(const void* data, std::size_t bytes) {
   const auto* next = static_cast<const char*>(data);
   while (bytes > 0) {
-    const ssize_t n = ::send(descriptor_, next, bytes, MSG_NOSIGNAL);
+    const ssize_t n = write(out_, next, bytes);
     if (n < 0 && errno == EINTR) continue;
     if (n <= 0) return false;
     next += n;
@@ -115,7 +115,7 @@ bool Channel::send(const void* data, std::size_t bytes) {
 bool Channel::receive(void* data, std::size_t bytes) {
   auto* next = static_cast<char*>(data);
   while (bytes > 0) {
-    const ssize_t n = ::recv(descriptor_, next, bytes, 0);
+    const ssize_t n = read(in_, next, bytes);
     if (n < 0 && errno == EINTR) continue;
     if (n <= 0) return false;
     next += n;
@@ -151,6 +151,7 @@ int run_session(const char* program, const Processors& processors,
   };
   action.sa_flags = SA_RESTART;
   sigaction(SIGCHLD, &action, nullptr);
+  std::signal(SIGPIPE, SIG_IGN);  // a peer that has gone is an error of write()
   const pid_t child = fork();
   if (child < 0) {
     std::fprintf(stderr, "%s: fork: %s\n", program, std::strerror(errno));
@@ -160,14 +161,14 @@ int run_session(const char* program, const Processors& processors,
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     close(ends[0]);
     pin_to(processors.second);
-    Channel channel(ends[1]);
+    Channel channel(ends[1], ends[1]);
     const int status = side(channel, false);
     std::fflush(nullptr);
     _exit(status);
   }
   close(ends[1]);
   pin_to(processors.first);
-  Channel channel(ends[0]);
+  Channel channel(ends[0], ends[0]);
   return side(channel, true);
 }
 

@@ -50,10 +50,11 @@ class SharedMemory {
 /// seconds from the moment both are ready until `self` has returned, or a negative number when the child failed.
 double run_pair(const Processors& processors, const std::function<void()>& self, const std::function<void()>& other);
 
-/// A stream between the two processes of a session, for what they must tell each other outside the measurement.
+/// A stream between the two processes of a session, for what they must tell each other outside the measurement. One
+/// process that talks to itself hands in the two ends of a pipe.
 class Channel {
  public:
-  explicit Channel(int descriptor) : descriptor_(descriptor) {}
+  Channel(int in, int out) : in_(in), out_(out) {}
 
   /// Sends `bytes` bytes and receives as many. False when the other process has gone.
   bool exchange(const void* mine, void* theirs, std::size_t bytes);
@@ -72,7 +73,8 @@ class Channel {
   bool receive(void* data, std::size_t bytes);
 
  private:
-  int descriptor_;
+  int in_;
+  int out_;
 };
 
 /// Forks and runs `side` in both processes, pinned; `first` tells which one it is. Returns the exit status of the

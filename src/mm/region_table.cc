@@ -73,6 +73,7 @@ base::Result<std::uint32_t> RegionTable::take_slot(RegionKind kind) {
 }
 
 void RegionTable::give_back(std::uint32_t id) {
+  ++generation_;
   Region& region = slots_[id];
   --(region.is_window() ? window_count_ : region_count_);
   Region unused;
@@ -184,6 +185,7 @@ base::Result<std::uint32_t> RegionTable::reregister(std::uint32_t id, std::uint3
     merged.iova = registration.iova;
   }
   if (const auto checked = check_registration(merged); !checked) return tl::make_unexpected(checked.error());
+  ++generation_;
   Region& region = slots_[id];
   region.pd = merged.pd;
   region.access = merged.access;
@@ -261,6 +263,7 @@ AccessFault RegionTable::invalidate_remote(std::uint32_t key, std::uint32_t pd, 
 }
 
 void RegionTable::invalidate(std::uint32_t id) {
+  ++generation_;
   Region& region = slots_[id];
   if (region.is_window()) {
     unbind(region);

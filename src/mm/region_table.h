@@ -141,6 +141,9 @@ class RegionTable {
   const Region* find_window(std::uint32_t id) const;  ///< not a region
   std::size_t region_count() const { return region_count_; }
   std::size_t window_count() const { return window_count_; }
+  /// Changes whenever an access that was permitted may have ceased to be; while it stays, a translation made earlier
+  /// still holds.
+  std::uint64_t generation() const { return generation_; }
 
  private:
   static constexpr std::uint32_t kIndexMax = 0xff'ffff;
@@ -169,6 +172,7 @@ class RegionTable {
   std::uint32_t free_tail_ = 0;
   std::size_t region_count_ = 0;
   std::size_t window_count_ = 0;
+  std::uint64_t generation_ = 1;
   std::size_t bound_to_qp_ = 0;  ///< type 2 windows in use: release_qp has nothing to do while 0
 };
 

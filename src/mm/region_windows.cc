@@ -78,6 +78,7 @@ AccessFault RegionTable::bind(const Binding& binding) {
 
 void RegionTable::unbind(Region& window) {
   if (window.state != RegionState::kValid) return;
+  ++generation_;
   --slots_[window.parent].windows;
   if (window.kind == RegionKind::kWindow2) --bound_to_qp_;
   window.parent = 0;

@@ -39,6 +39,7 @@ constexpr CounterEntry kTable[] = {
     {"drop_too_long", &Counters::drop_too_long},
     {"drop_bad_sequence", &Counters::drop_bad_sequence},
     {"drop_bad_response", &Counters::drop_bad_response},
+    {"drop_access", &Counters::drop_access},
 };
 static_assert(sizeof(Counters) == std::size(kTable) * sizeof(std::uint64_t), "a counter is missing from the table");
 

@@ -43,6 +43,7 @@ struct Counters {
   std::uint64_t drop_too_long = 0;
   std::uint64_t drop_bad_sequence = 0;  ///< UC sequence error, stale responses
   std::uint64_t drop_bad_response = 0;
+  std::uint64_t drop_access = 0;  ///< UC: rkey, range or rights do not permit the WRITE
 };
 
 struct CounterEntry {

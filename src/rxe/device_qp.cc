@@ -1,0 +1,161 @@
+// Verbs calls that create, query and destroy queue pairs, and multicast membership. modify_qp is in
+// device_modify_qp.cc.
+#include <bit>
+#include <cerrno>
+
+#include "rxe/device_impl.h"
+#include "rxe/qp_lifecycle.h"
+
+namespace rocelab::rxe {
+
+namespace {
+
+constexpr Qpn kReservedQpns = 2;  ///< 0 and 1 are the management QPs
+
+tl::unexpected<base::Error> no_such_qp() { return base::fail(EINVAL, "no such queue pair"); }
+
+Result<void> check_init(const Engine& engine, const QpInit& init) {
+  const DeviceAttr& limits = engine.options.limits;
+  if (init.type != QpType::kRc && init.type != QpType::kUc && init.type != QpType::kUd && init.type != QpType::kGsi) {
+    return base::fail(EOPNOTSUPP, "the QP type is not one of RC, UC, UD and GSI");
+  }
+  if (!engine.pds.valid(init.pd)) return base::fail(EINVAL, "no such protection domain");
+  if (engine.find_cq(init.send_cq) == nullptr || engine.find_cq(init.recv_cq) == nullptr) {
+    return base::fail(EINVAL, "no such completion queue");
+  }
+  if (init.has_srq && engine.find_srq(init.srq) == nullptr) {
+    return base::fail(EINVAL, "no such shared receive queue");
+  }
+  if (init.cap.max_send_wr > limits.max_qp_wr || (!init.has_srq && init.cap.max_recv_wr > limits.max_qp_wr)) {
+    return base::fail(EINVAL, "a work queue is longer than max_qp_wr");
+  }
+  if (init.cap.max_send_sge > limits.max_sge || (!init.has_srq && init.cap.max_recv_sge > limits.max_sge)) {
+    return base::fail(EINVAL, "more pieces than max_sge");
+  }
+  if (init.cap.max_inline_data > limits.max_inline_data) {
+    return base::fail(EINVAL, "more inline data than the device takes");
+  }
+  if (init.type == QpType::kGsi && engine.gsi != nullptr)
+    return base::fail(EBUSY, "the device's GSI QP exists already");
+  if (engine.qp_count >= limits.max_qp) return base::fail(ENOMEM, "the device has no more QPs");
+  return {};
+}
+
+/// The next free QPN behind the one handed out last, so that a late packet of an old QP does not meet a new one.
+Result<Qpn> free_qpn(Engine& engine) {
+  const std::uint32_t count = engine.options.qpn_count;
+  for (std::uint32_t i = 0; i < count; ++i) {
+    const std::uint32_t index = (engine.qpn_cursor + i) % count;
+    const Qpn qpn = engine.options.qpn_first + index;
+    if (engine.qps[index] != nullptr || qpn < kReservedQpns || qpn == kMulticastQpn) continue;
+    engine.qpn_cursor = (index + 1) % count;
+    return qpn;
+  }
+  return base::fail(ENOMEM, "the device has no more QP numbers");
+}
+
+std::uint32_t take_timer(Engine& engine) {
+  if (!engine.free_timers.empty()) {
+    const std::uint32_t index = engine.free_timers.back();
+    engine.free_timers.pop_back();
+    return index;
+  }
+  const auto index = static_cast<std::uint32_t>(engine.qp_of_timer.size());
+  engine.qp_of_timer.push_back(nullptr);
+  engine.timers.reserve(engine.qp_of_timer.size());
+  return index;
+}
+
+std::uint32_t rounded_up(std::uint32_t count) { return count == 0 ? 0 : std::bit_ceil(count); }
+
+/// What the caller is told it got.
+void round_up(QpInit& init) {
+  init.cap.max_send_wr = rounded_up(init.cap.max_send_wr);
+  init.cap.max_recv_wr = init.has_srq ? 0 : rounded_up(init.cap.max_recv_wr);
+  if (init.has_srq) init.cap.max_recv_sge = 0;
+}
+
+void furnish(Engine& engine, Qp& qp, const QpInit& init) {
+  qp.pd_number = qp.receive_pd = static_cast<std::uint32_t>(init.pd);
+  qp.attr.cap = init.cap;
+  qp.send_queue = SendQueue(init.cap.max_send_wr, init.cap.max_send_sge, init.cap.max_inline_data);
+  qp.send_cq_id = init.send_cq;
+  qp.receive_cq_id = init.recv_cq;
+  qp.send_cq = engine.find_cq(init.send_cq);
+  qp.receive_cq = engine.find_cq(init.recv_cq);
+  qp.send_cq->add_user();
+  qp.receive_cq->add_user();
+  if (init.has_srq) {
+    qp.srq_id = init.srq;
+    qp.srq = engine.find_srq(init.srq);
+    qp.srq->add_user();
+    qp.receive_pd = static_cast<std::uint32_t>(qp.srq->pd());
+    qp.responder.held.reserve(qp.srq->max_sge());
+  } else {
+    qp.receive_queue = ReceiveQueue(init.cap.max_recv_wr, init.cap.max_recv_sge);
+    qp.responder.held.reserve(init.cap.max_recv_sge);
+  }
+  qp.packet.bth.pkey = kDefaultPkey;
+  engine.pds.add_user(init.pd);
+}
+
+}  // namespace
+
+Result<Qpn> Device::create_qp(QpInit& init) {
+  Engine& engine = *impl_;
+  if (const auto checked = check_init(engine, init); !checked) return tl::make_unexpected(checked.error());
+  Qpn qpn = kGsiQpn;
+  if (init.type != QpType::kGsi) {
+    const auto number = free_qpn(engine);
+    if (!number) return number;
+    qpn = *number;
+  }
+  round_up(init);
+  const std::uint32_t timer = take_timer(engine);
+  auto created = std::make_unique<Qp>(init, qpn, timer);
+  furnish(engine, *created, init);
+  engine.qp_of_timer[timer] = created.get();
+  (qpn == kGsiQpn ? engine.gsi : engine.qps[qpn - engine.options.qpn_first]) = std::move(created);
+  ++engine.qp_count;
+  return qpn;
+}
+
+Result<void> Device::destroy_qp(Qpn qpn) {
+  Engine& engine = *impl_;
+  Qp* qp = engine.find_qp(qpn);
+  if (qp == nullptr) return no_such_qp();
+  if (engine.multicast.groups_of(qpn) != 0) return base::fail(EBUSY, "the QP is attached to a multicast group");
+  reset_qp(engine, *qp);
+  engine.events.forget(qp->user);
+  engine.qp_of_timer[qp->timers.index()] = nullptr;
+  engine.free_timers.push_back(qp->timers.index());
+  qp->send_cq->remove_user();
+  qp->receive_cq->remove_user();
+  if (qp->srq != nullptr) qp->srq->remove_user();
+  engine.pds.remove_user(qp->pd);
+  --engine.qp_count;
+  (qpn == kGsiQpn && qp == engine.gsi.get() ? engine.gsi : engine.qps[qpn - engine.options.qpn_first]).reset();
+  return {};
+}
+
+Result<QpAttr> Device::query_qp(Qpn qpn) const {
+  const Qp* qp = impl_->find_qp(qpn);
+  if (qp == nullptr) return no_such_qp();
+  QpAttr attr = qp->attr;
+  attr.state = attr.cur_state = qp->state;
+  attr.sq_draining = qp->draining;
+  return attr;
+}
+
+Result<void> Device::attach_mcast(Qpn qpn, const wire::Gid& group) {
+  const Qp* qp = impl_->find_qp(qpn);
+  if (qp == nullptr) return no_such_qp();
+  return impl_->multicast.attach(qpn, qp->type, group);
+}
+
+Result<void> Device::detach_mcast(Qpn qpn, const wire::Gid& group) {
+  if (impl_->find_qp(qpn) == nullptr) return no_such_qp();
+  return impl_->multicast.detach(qpn, group);
+}
+
+}  // namespace rocelab::rxe

@@ -1,0 +1,116 @@
+// Where an arriving packet goes: the checks that are the same for all services (IBTA vol 1, 9.6.1), then the QP's half
+// that it is for. What fails here is counted by reason and dropped.
+#include "rxe/address_handle.h"
+#include "rxe/completer.h"
+#include "rxe/datagram.h"
+#include "rxe/device_impl.h"
+#include "rxe/qp_lifecycle.h"
+#include "rxe/responder.h"
+#include "rxe/uc_responder.h"
+
+namespace rocelab::rxe {
+
+namespace {
+
+/// IBTA vol 1, 10.9.3: base numbers agree, and at least one side is a full member; this side is one.
+bool pkey_matches(std::uint16_t pkey) { return (pkey & 0x7fff) == (kDefaultPkey & 0x7fff); }
+
+bool from_peer(const Qp& qp, const wire::Packet& packet) {
+  const wire::Path& path = qp.packet.path;
+  return packet.path.source_gid == path.destination_gid && packet.path.destination_gid == path.source_gid &&
+         packet.path.encapsulation == path.encapsulation;
+}
+
+wire::Transport transport_of(QpType type) {
+  switch (type) {
+    case QpType::kRc:
+      return wire::Transport::kRc;
+    case QpType::kUc:
+      return wire::Transport::kUc;
+    case QpType::kUd:
+    case QpType::kGsi:
+      break;
+  }
+  return wire::Transport::kUd;
+}
+
+void handle_cnp(Engine& engine, Qp& qp, TimePoint now) {
+  ++engine.counters.cnp_handled;
+  if (qp.congestion == nullptr) return;
+  qp.congestion->on_cnp(now);
+  if (const auto next = qp.congestion->next_timer()) qp.timers.arm(engine.timers, Deadline::kCongestion, *next);
+}
+
+/// A packet that met congestion: the sender is told, at most once an interval.
+void note_congestion(Engine& engine, Qp& qp, TimePoint now) {
+  ++engine.counters.ecn_marked_rcvd;
+  if (qp.is_datagram() || !qp.cnp_generator.on_marked(now)) return;
+  qp.responder.cnp_owed = true;
+  engine.ready.add(qp);
+}
+
+void handle_connected(Engine& engine, Qp& qp, TimePoint now, const wire::Packet& packet) {
+  if (wire::is_response(packet.bth.opcode)) {
+    if (processes_responses(qp.state)) {
+      completer::handle_response(engine, qp, now, packet);
+    } else {
+      ++engine.counters.drop_qp_state;
+    }
+    return;
+  }
+  if (!qp.communicating) [[unlikely]] {
+    qp.communicating = true;
+    if (qp.state == QpState::kRtr) engine.events.push(EventType::kCommEst, qp.user);
+  }
+  if (qp.type == QpType::kRc) [[likely]] {
+    responder::handle_request(engine, qp, now, packet);
+  } else {
+    uc_responder::handle_request(engine, qp, now, packet);
+  }
+}
+
+}  // namespace
+
+void Device::handle_packet(TimePoint now, const wire::Packet& packet) {
+  Engine& engine = *impl_;
+  ++engine.counters.rcvd_pkts;
+  engine.counters.rcvd_bytes += packet.payload.length;
+  if (!pkey_matches(packet.bth.pkey)) [[unlikely]] {
+    ++engine.counters.drop_bad_pkey;
+    return;
+  }
+  if (packet.bth.destination_qpn == kMulticastQpn) [[unlikely]]
+    return datagram::handle_multicast(engine, now, packet);
+  Qp* const found = engine.find_qp(packet.bth.destination_qpn);
+  if (found == nullptr) [[unlikely]] {
+    ++engine.counters.drop_bad_qpn;
+    return;
+  }
+  Qp& qp = *found;
+  const bool cnp = packet.bth.opcode == wire::Opcode::kCnp;
+  if (!cnp && (!wire::is_valid(packet.bth.opcode) || wire::transport_of(packet.bth.opcode) != transport_of(qp.type)))
+      [[unlikely]] {
+    ++engine.counters.drop_wrong_transport;
+    return;
+  }
+  if (!processes_requests(qp.state)) [[unlikely]] {
+    ++engine.counters.drop_qp_state;
+    return;
+  }
+  if (!qp.is_datagram() && !from_peer(qp, packet)) [[unlikely]] {
+    ++engine.counters.drop_wrong_peer;
+    return;
+  }
+  if (cnp) [[unlikely]]
+    return handle_cnp(engine, qp, now);
+  if ((packet.path.traffic_class & kEcnMask) == kEcnCe) [[unlikely]]
+    note_congestion(engine, qp, now);
+  if (qp.is_datagram()) {
+    datagram::handle_datagram(engine, qp, now, packet);
+  } else {
+    handle_connected(engine, qp, now, packet);
+  }
+  settle(engine, qp, now);
+}
+
+}  // namespace rocelab::rxe

@@ -1,0 +1,101 @@
+// What a device has to say and when: the walk over the ready list, and the timers.
+#include "rxe/completer.h"
+#include "rxe/datagram.h"
+#include "rxe/device_impl.h"
+#include "rxe/qp_lifecycle.h"
+#include "rxe/requester.h"
+#include "rxe/response_sender.h"
+#include "rxe/transmit.h"
+
+namespace rocelab::rxe {
+
+namespace {
+
+/// Where packets go while the port is down: they are lost, and timers find out.
+class LostPackets final : public TxSink {
+ public:
+  bool transmit(const wire::Packet&) override { return true; }
+};
+
+void fire(Engine& engine, Qp& qp, TimePoint now, Deadline deadline) {
+  switch (deadline) {
+    case Deadline::kAck:
+      completer::handle_ack_timeout(engine, qp, now);
+      break;
+    case Deadline::kRnr:
+      completer::handle_rnr_timeout(engine, qp);
+      break;
+    case Deadline::kPacing:
+      engine.ready.add(qp);
+      break;
+    case Deadline::kCongestion:
+      qp.congestion->on_timer(now);
+      if (const auto next = qp.congestion->next_timer()) qp.timers.arm(engine.timers, Deadline::kCongestion, *next);
+      break;
+  }
+}
+
+/// A QP's turn: as many packets as it may send, `left` at most. False: the sink has refused one.
+bool take_turn(Engine& engine, Qp& qp, TimePoint now, TxSink& sink, std::size_t left, std::size_t& taken) {
+  const std::size_t most = left < kBurstPerTurn ? left : kBurstPerTurn;
+  for (std::size_t i = 0; i < most; ++i) {
+    const Offer offer = poll_qp(engine, qp, now, sink);
+    if (needs_settling(qp)) [[unlikely]]
+      settle(engine, qp, now);
+    if (offer == Offer::kTaken) {
+      ++taken;
+      continue;
+    }
+    if (offer == Offer::kRefused) return false;
+    engine.ready.remove(qp);
+    return true;
+  }
+  engine.ready.move_to_back(qp);
+  return true;
+}
+
+}  // namespace
+
+Offer poll_qp(Engine& engine, Qp& qp, TimePoint now, TxSink& sink) {
+  if (qp.is_datagram()) return datagram::poll(engine, qp, now, sink);
+  if (response_sender::owes(qp)) {
+    const Offer offer = response_sender::poll(engine, qp, now, sink);
+    if (offer != Offer::kNothing) return offer;
+  }
+  return requester::poll(engine, qp, now, sink);
+}
+
+std::size_t Device::poll_transmit(TimePoint now, TxSink& sink, std::size_t burst_max) {
+  Engine& engine = *impl_;
+  LostPackets lost;
+  TxSink& out = engine.port_up == false ? lost : sink;
+  std::size_t taken = 0;
+  // A QP whose packet was refused keeps its place behind the others and is not asked twice in one call: the sink's
+  // other ports may have room.
+  Qp* first_refused = nullptr;
+  while (taken < burst_max) {
+    Qp* qp = engine.ready.front();
+    if (qp == nullptr || qp == first_refused) break;
+    if (take_turn(engine, *qp, now, out, burst_max - taken, taken)) continue;
+    engine.ready.move_to_back(*qp);
+    if (first_refused == nullptr) first_refused = qp;
+  }
+  return taken;
+}
+
+bool Device::has_transmit() const { return !impl_->ready.empty(); }
+
+std::optional<TimePoint> Device::next_timeout() const { return impl_->timers.next(); }
+
+void Device::handle_timeout(TimePoint now) {
+  Engine& engine = *impl_;
+  while (const auto index = engine.timers.pop_due(now)) {
+    Qp& qp = *engine.qp_of_timer[*index];
+    while (const auto deadline = qp.timers.take_due(engine.timers, now)) {
+      fire(engine, qp, now, *deadline);
+      settle(engine, qp, now);
+    }
+  }
+}
+
+}  // namespace rocelab::rxe

@@ -1,0 +1,24 @@
+// The device's tables at birth.
+#include "rxe/engine.h"
+
+#include <algorithm>
+
+namespace rocelab::rxe {
+
+Engine::Engine(const DeviceOptions& device_options)
+    : options(device_options),
+      regions({.regions_max = device_options.limits.max_mr,
+               .windows_max = device_options.limits.max_mw,
+               .length_max = device_options.limits.max_mr_size}),
+      qps(device_options.qpn_count),
+      segments(device_options.limits.max_sge + 1),
+      places(std::max(device_options.limits.max_sge, device_options.limits.max_srq_sge) + 1),
+      gids(device_options.limits.gid_table_length),
+      pds(device_options.limits.max_pd),
+      cqs(device_options.limits.max_cq),
+      srqs(device_options.limits.max_srq),
+      ahs(device_options.limits.max_ah),
+      multicast(device_options.limits.max_mcast_grp, device_options.limits.max_mcast_qp_attach),
+      bounce(mtu_bytes(device_options.port_mtu)) {}
+
+}  // namespace rocelab::rxe

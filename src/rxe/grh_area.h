@@ -1,0 +1,17 @@
+// The 40 bytes in front of a datagram in its receive buffer (IBTA vol 1, 11.4.1.2): the GRH for RoCE v1, the IPv6
+// header for v2 over IPv6, and for v2 over IPv4 the IP header in the last 20 bytes, behind 20 bytes of zero (annex
+// A17.4.5.2). Rebuilt from the decoded path; applications read the addresses.
+#pragma once
+
+#include <array>
+#include <cstddef>
+
+#include "wire/packet.h"
+
+namespace rocelab::rxe {
+
+inline constexpr std::size_t kGrhBytes = 40;
+
+std::array<std::byte, kGrhBytes> grh_area(const wire::Packet& packet);
+
+}  // namespace rocelab::rxe

@@ -1,0 +1,16 @@
+// Building one request packet of RC and UC in the QP's template.
+#pragma once
+
+#include "rxe/transmit.h"
+
+namespace rocelab::rxe {
+
+/// Fills the fields of qp.packet that change for the packet requester.next_psn of `wqe`, whose pieces are translated.
+/// Nothing else changes but the cursor.
+void build_request(Engine& engine, Qp& qp, const SendWqe& wqe);
+/// The payload [offset, offset + length) of a request at `position` of the send queue, as bytes or as a gather list in
+/// engine.segments.
+void set_payload(Engine& engine, Qp& qp, std::uint64_t position, const SendWqe& wqe, std::uint32_t offset,
+                 std::uint32_t length);
+
+}  // namespace rocelab::rxe

@@ -1,0 +1,17 @@
+// The sending half of RC and UC: takes work requests in order, checks and numbers them, and cuts them into packets, one
+// at a time as poll_transmit asks. What comes back is the completer's (completer.h). IBTA vol 1, 9.7.3 and 9.8.2.
+#pragma once
+
+#include "rxe/transmit.h"
+
+namespace rocelab::rxe::requester {
+
+/// Offers the next request packet.
+Offer poll(Engine& engine, Qp& qp, TimePoint now, TxSink& sink);
+/// The request that send_position names, begun if it may be; work that sends nothing is done on the way. nullptr:
+/// there is nothing that may be sent. Datagrams use it too.
+SendWqe* current(Engine& engine, Qp& qp, TimePoint now);
+/// The next packet is the one with this PSN (go-back-N).
+void rewind(Qp& qp, std::uint64_t psn);
+
+}  // namespace rocelab::rxe::requester

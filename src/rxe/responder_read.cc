@@ -1,0 +1,129 @@
+// See responder_read.h.
+#include "rxe/responder_read.h"
+
+#include <atomic>
+#include <cstring>
+
+#include "rxe/responder.h"
+#include "rxe/transmit.h"
+
+namespace rocelab::rxe::responder {
+
+namespace {
+
+constexpr std::uint32_t kAtomicBytes = 8;
+
+/// The request is executed and counted; its response acknowledges everything before it (and itself).
+ResponderResource& accept(Engine& engine, Qp& qp, const wire::Packet& packet, ResponderResource::Kind kind,
+                          std::uint32_t packets) {
+  ResponderState& responder = qp.responder;
+  ResponderResource& resource = qp.resources.push();
+  responder.msn = (responder.msn + 1) & wire::Psn::kMask;  // C9-148: a READ counts when it is accepted
+  resource.kind = kind;
+  resource.first_psn = packet.bth.psn;
+  resource.packet_count = packets;
+  resource.msn = responder.msn;
+  responder.expected_psn = responder.expected_psn + packets;
+  responder.owed = OwedAck::kNone;
+  engine.ready.add(qp);
+  return resource;
+}
+
+/// Executes an atomic and returns what was found. Memory is shared with the application's threads, and with other
+/// processes when it is mapped so: an aligned word is changed atomically.
+std::uint64_t execute(std::byte* host, const wire::Packet& packet) {
+  if (host == nullptr) return 0;  // elided
+  const wire::AtomicEth& operands = packet.atomic_eth;
+  const bool swaps = packet.bth.opcode == wire::Opcode::kRcCompareSwap;
+  if ((reinterpret_cast<std::uintptr_t>(host) & 7) == 0) {
+    std::atomic_ref word(*reinterpret_cast<std::uint64_t*>(host));
+    if (!swaps) return word.fetch_add(operands.swap_or_add);
+    std::uint64_t found = operands.compare;
+    word.compare_exchange_strong(found, operands.swap_or_add);
+    return found;
+  }
+  // Aligned as the peer sees it, not in memory: there is no atomic instruction for that.
+  std::uint64_t found;
+  std::memcpy(&found, host, sizeof found);
+  const std::uint64_t changed =
+      swaps ? (found == operands.compare ? operands.swap_or_add : found) : found + operands.swap_or_add;
+  std::memcpy(host, &changed, sizeof changed);
+  return found;
+}
+
+/// A run of a READ's execution begins (anew) at this packet's PSN.
+void start_run(ResponderResource& resource, const wire::Packet& packet, std::uint32_t mtu) {
+  resource.run_psn = packet.bth.psn;
+  resource.run_packets = packets_of(packet.reth.dma_length, mtu);
+  resource.run_sent = 0;
+  resource.run_addr = packet.reth.virtual_address;
+  resource.run_length = packet.reth.dma_length;
+}
+
+}  // namespace
+
+void handle_read(Engine& engine, Qp& qp, TimePoint now, const wire::Packet& packet) {
+  const wire::Reth& reth = packet.reth;
+  if (reth.dma_length > engine.options.limits.max_msg_size || packet.payload.length != 0 || !qp.resources.has_room()) {
+    return refuse(engine, qp, now, packet.bth.psn, Refusal::kInvalidRequest);
+  }
+  if ((qp.remote_access & access::kRemoteRead) == 0) return refuse(engine, qp, now, packet.bth.psn, Refusal::kAccess);
+  const mm::Translation found = engine.regions.check_remote(reth.rkey, qp.pd_number, qp.qpn, reth.virtual_address,
+                                                            reth.dma_length, access::kRemoteRead);
+  if (!found.ok()) return refuse(engine, qp, now, packet.bth.psn, Refusal::kAccess);
+  ResponderResource& resource =
+      accept(engine, qp, packet, ResponderResource::Kind::kRead, packets_of(reth.dma_length, qp.mtu));
+  resource.rkey = reth.rkey;
+  resource.addr = reth.virtual_address;
+  resource.length = reth.dma_length;
+  start_run(resource, packet, qp.mtu);
+  resource.run_host = found.host;
+  resource.generation = engine.regions.generation();
+}
+
+void handle_atomic(Engine& engine, Qp& qp, TimePoint now, const wire::Packet& packet) {
+  const wire::AtomicEth& operands = packet.atomic_eth;
+  // IBTA vol 1, 9.4.5: the address is a multiple of 8.
+  if (operands.virtual_address % kAtomicBytes != 0 || !qp.resources.has_room()) {
+    return refuse(engine, qp, now, packet.bth.psn, Refusal::kInvalidRequest);
+  }
+  if ((qp.remote_access & access::kRemoteAtomic) == 0) return refuse(engine, qp, now, packet.bth.psn, Refusal::kAccess);
+  const mm::Translation found = engine.regions.check_remote(
+      operands.rkey, qp.pd_number, qp.qpn, operands.virtual_address, kAtomicBytes, access::kRemoteAtomic);
+  if (!found.ok()) return refuse(engine, qp, now, packet.bth.psn, Refusal::kAccess);
+  ResponderResource& resource = accept(engine, qp, packet, ResponderResource::Kind::kAtomic, 1);
+  resource.original = execute(found.host, packet);
+}
+
+void repeat_read(Engine& engine, Qp& qp, const wire::Packet& packet) {
+  ResponderResource* resource = qp.resources.find(packet.bth.psn);
+  if (resource == nullptr || resource->kind != ResponderResource::Kind::kRead) {
+    ++engine.counters.drop_bad_sequence;
+    return;
+  }
+  // The peer may ask for the remainder only, and must ask for a part of what it asked for before.
+  const std::uint32_t index = (packet.bth.psn.value() - resource->first_psn.value()) & wire::Psn::kMask;
+  const std::uint64_t offset = std::uint64_t{index} * qp.mtu;
+  const wire::Reth& reth = packet.reth;
+  if (reth.rkey != resource->rkey || reth.virtual_address != resource->addr + offset ||
+      offset + reth.dma_length > resource->length || (reth.dma_length == 0 && resource->length != 0)) {
+    ++engine.counters.drop_bad_sequence;
+    return;
+  }
+  start_run(*resource, packet, qp.mtu);
+  resource->generation = 0;  // the rkey is checked anew
+  qp.resources.activate(*resource);
+  engine.ready.add(qp);
+}
+
+void repeat_atomic(Engine& engine, Qp& qp, const wire::Packet& packet) {
+  ResponderResource* resource = qp.resources.find(packet.bth.psn);
+  if (resource == nullptr || resource->kind != ResponderResource::Kind::kAtomic) {
+    ++engine.counters.drop_bad_sequence;
+    return;
+  }
+  qp.resources.activate(*resource);
+  engine.ready.add(qp);
+}
+
+}  // namespace rocelab::rxe::responder

@@ -1,0 +1,113 @@
+// See response_sender.h.
+#include "rxe/response_sender.h"
+
+#include <algorithm>
+
+#include "rxe/responder.h"
+#include "wire/aeth.h"
+
+namespace rocelab::rxe::response_sender {
+
+namespace {
+
+/// Prepares the QP's template for a response; the path and the destination are in it already.
+wire::Packet& prepare(Qp& qp, wire::Opcode opcode, wire::Psn psn) {
+  wire::Packet& packet = qp.packet;
+  packet.bth.opcode = opcode;
+  packet.bth.psn = psn;
+  packet.bth.solicited = false;
+  packet.bth.ack_request = false;
+  packet.bth.becn = false;
+  packet.payload = {};
+  return packet;
+}
+
+Offer offer_cnp(Engine& engine, Qp& qp, TxSink& sink) {
+  wire::Packet& packet = prepare(qp, wire::Opcode::kCnp, wire::Psn(0));
+  packet.bth.becn = true;
+  if (!sink.transmit(packet)) return Offer::kRefused;
+  count_sent(engine, packet);
+  ++engine.counters.cnp_sent;
+  qp.responder.cnp_owed = false;
+  return Offer::kTaken;
+}
+
+Offer offer_atomic_result(Engine& engine, Qp& qp, const ResponderResource& resource, TxSink& sink) {
+  wire::Packet& packet = prepare(qp, wire::Opcode::kRcAtomicAcknowledge, resource.first_psn);
+  packet.aeth = wire::Aeth::ack(resource.msn);
+  packet.atomic_ack_eth.original = resource.original;
+  if (!sink.transmit(packet)) return Offer::kRefused;
+  count_sent(engine, packet);
+  qp.resources.finish_first();
+  return Offer::kTaken;
+}
+
+/// The region may have vanished since the READ was accepted.
+bool still_readable(Engine& engine, const Qp& qp, ResponderResource& resource) {
+  if (resource.generation == engine.regions.generation()) [[likely]]
+    return true;
+  const mm::Translation found = engine.regions.check_remote(resource.rkey, qp.pd_number, qp.qpn, resource.run_addr,
+                                                            resource.run_length, access::kRemoteRead);
+  if (!found.ok()) return false;
+  resource.run_host = found.host;
+  resource.generation = engine.regions.generation();
+  return true;
+}
+
+Offer offer_read_response(Engine& engine, Qp& qp, TimePoint now, ResponderResource& resource, TxSink& sink) {
+  const wire::Psn psn = resource.run_psn + resource.run_sent;
+  if (!still_readable(engine, qp, resource)) [[unlikely]] {
+    qp.resources.clear();
+    if (qp.state != QpState::kErr) {
+      responder::refuse(engine, qp, now, psn, responder::Refusal::kAccess);
+    } else {
+      qp.responder.owed = OwedAck::kNak;
+      qp.responder.nak_psn = psn;
+      qp.responder.nak_syndrome = wire::Aeth::nak(wire::NakCode::kRemoteAccessError, 0).syndrome;
+    }
+    return poll(engine, qp, now, sink);
+  }
+  const bool first = resource.run_sent == 0;
+  const bool last = resource.run_sent + 1 == resource.run_packets;
+  using wire::Opcode;
+  const Opcode opcode = first ? (last ? Opcode::kRcRdmaReadResponseOnly : Opcode::kRcRdmaReadResponseFirst)
+                              : (last ? Opcode::kRcRdmaReadResponseLast : Opcode::kRcRdmaReadResponseMiddle);
+  wire::Packet& packet = prepare(qp, opcode, psn);
+  packet.aeth = wire::Aeth::ack(resource.msn);
+  const std::uint32_t offset = resource.run_sent * qp.mtu;
+  packet.payload.length = std::min(resource.run_length - offset, qp.mtu);
+  if (resource.run_host != nullptr) packet.payload.data = resource.run_host + offset;
+  if (!sink.transmit(packet)) return Offer::kRefused;
+  count_sent(engine, packet);
+  ++resource.run_sent;
+  if (last) qp.resources.finish_first();
+  return Offer::kTaken;
+}
+
+Offer offer_ack(Engine& engine, Qp& qp, TxSink& sink) {
+  ResponderState& responder = qp.responder;
+  const bool nak = responder.owed == OwedAck::kNak;
+  const wire::Psn psn = nak ? responder.nak_psn : responder.expected_psn - 1;
+  wire::Packet& packet = prepare(qp, wire::Opcode::kRcAcknowledge, psn);
+  packet.aeth = {nak ? responder.nak_syndrome : wire::Aeth::kCreditsInvalid, responder.msn};
+  if (!sink.transmit(packet)) return Offer::kRefused;
+  count_sent(engine, packet);
+  responder.owed = OwedAck::kNone;
+  responder.parting = false;
+  return Offer::kTaken;
+}
+
+}  // namespace
+
+Offer poll(Engine& engine, Qp& qp, TimePoint now, TxSink& sink) {
+  if (!processes_requests(qp.state) && !qp.responder.parting) return Offer::kNothing;
+  if (qp.responder.cnp_owed) [[unlikely]]
+    return offer_cnp(engine, qp, sink);
+  if (ResponderResource* resource = qp.resources.first_active()) {
+    return resource->kind == ResponderResource::Kind::kRead ? offer_read_response(engine, qp, now, *resource, sink)
+                                                            : offer_atomic_result(engine, qp, *resource, sink);
+  }
+  return qp.responder.owed == OwedAck::kNone ? Offer::kNothing : offer_ack(engine, qp, sink);
+}
+
+}  // namespace rocelab::rxe::response_sender

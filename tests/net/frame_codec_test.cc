@@ -55,7 +55,7 @@ TEST_CASE("codec: every opcode survives a round trip in every encapsulation, tag
   for (const Encapsulation encapsulation : test::kEncapsulations) {
     for (const bool vlan : {false, true}) {
       for (const Opcode opcode : test::all_opcodes()) {
-        for (const std::size_t bytes : {0, 1, 2, 3, 4, 64, 255, 1024, 4096}) {
+        for (const std::size_t bytes : {0u, 1u, 2u, 3u, 4u, 64u, 255u, 1024u, 4096u}) {
           INFO(name(opcode) << ", " << bytes << " bytes, encapsulation " << static_cast<int>(encapsulation) << ", VLAN "
                             << vlan);
           const auto sent = test::random_packet(rng, encapsulation, vlan, opcode, bytes);

@@ -62,7 +62,7 @@ class Remainder {
     for (std::size_t power = 31; power > 0; --power) coefficient_[power] = coefficient_[power - 1];
     coefficient_[0] = false;
     if (!feedback) return;
-    for (const std::size_t power : {26, 23, 22, 16, 12, 11, 10, 8, 7, 5, 4, 2, 1, 0}) {
+    for (const std::size_t power : {26u, 23u, 22u, 16u, 12u, 11u, 10u, 8u, 7u, 5u, 4u, 2u, 1u, 0u}) {
       coefficient_[power] = !coefficient_[power];
     }
   }

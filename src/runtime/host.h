@@ -7,7 +7,9 @@
 // Thread-safety: open_device and devices() from any thread; destruction when nobody uses a device any more.
 #pragma once
 
+#include <atomic>
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <mutex>
 #include <span>
@@ -37,6 +39,9 @@ class Host {
   /// Slot of this process, 1..255; 0 before the first open_device. Its QPNs are slot << 16 .. slot << 16 | 0xffff,
   /// split evenly between the devices.
   std::uint32_t slot() const;
+  /// What the destructor does, but devices stay valid objects whose calls fail with ENODEV: for the end of a process
+  /// whose other threads may still be inside a call.
+  void retire();
 
  private:
   Host(Config config, std::vector<DeviceDescription> descriptions);
@@ -45,10 +50,11 @@ class Host {
   const std::vector<DeviceDescription> descriptions_;
   std::mutex opening_;
   std::unique_ptr<Driver> driver_;  ///< once a device is open
+  std::atomic<std::uint32_t> slot_{0};
 };
 
-/// The instance that the libibverbs ABI of this process uses, created on first use from the environment and destroyed
-/// at exit or dlclose. In a child of fork() the parent's instance is gone (its devices fail with ENODEV) and this makes
+/// The instance that the libibverbs ABI of this process uses, created on first use from the environment; it retires at
+/// exit or dlclose. In a child of fork() the parent's instance is gone (its devices fail with ENODEV) and this makes
 /// a new one, unless the parent had already started DPDK, which does not survive fork: then it fails and says so.
 base::TextResult<Host*> process_host();
 

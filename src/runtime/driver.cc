@@ -1,0 +1,324 @@
+// See driver.h: making and ending a Driver, entering and leaving it, moving packets. progress.cc has the thread.
+#include "runtime/driver.h"
+
+#include <fmt/format.h>
+#include <sys/random.h>
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+#include "runtime/log.h"
+
+namespace rocelab::runtime {
+
+namespace {
+
+constexpr std::size_t kTxBurst = 32;       ///< packets between two flushes
+constexpr std::size_t kTxBurstsMax = 4;    ///< of one device in one pass
+constexpr std::size_t kRxFramesMax = 256;  ///< of one pass: holders keep the lock for a bounded time
+constexpr std::size_t kLoopbackRoundsMax = 4;
+constexpr std::uint32_t kQpnsOfSlot = 1u << 16;
+
+/// One writer at a time; readers want a recent value only.
+void bump(std::atomic<std::uint64_t>& counter) {
+  counter.store(counter.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+}
+
+std::uint64_t chance() {
+  std::uint64_t seed = 0;
+  if (getrandom(&seed, sizeof(seed), 0) != sizeof(seed)) log(LogLevel::kWarn, "no random seed from the kernel");
+  return seed;
+}
+
+}  // namespace
+
+base::TextResult<std::unique_ptr<Driver>> Driver::create(const Config& config,
+                                                         std::span<const DeviceDescription> descriptions) {
+  auto directory = RunDirectory::open(config.run_dir);
+  if (!directory) return base::fail_text(directory.error());
+  auto maker = PortMaker::create(config, *directory);
+  if (!maker) return base::fail_text(maker.error());
+  auto page = HostPage::open(*directory, counters_layout());
+  if (!page) return base::fail_text(page.error());
+  auto slot = page->claim();
+  if (!slot) return base::fail_text(slot.error());
+  maker->remove_sockets(*slot, 0);
+  auto control = ControlSocket::open(*directory, *slot, page->generation());
+  if (!control) return base::fail_text(control.error());
+  std::unique_ptr<Driver> driver(new Driver(config, descriptions, std::move(*directory), std::move(*page),
+                                            std::move(*control), std::move(*maker)));
+  if (auto started = driver->start(); !started) return base::fail_text(started.error());
+  return driver;
+}
+
+Driver::Driver(const Config& config, std::span<const DeviceDescription> descriptions, RunDirectory directory,
+               HostPage page, ControlSocket control, PortMaker maker)
+    : config_(config),
+      descriptions_(descriptions),
+      directory_(std::move(directory)),
+      page_(std::move(page)),
+      control_(std::move(control)),
+      maker_(std::move(maker)),
+      routes_(descriptions),
+      links_(page_, control_, counters_),
+      tx_(routes_, links_, page_, counters_),
+      rx_(routes_, counters_, page_.slot()),
+      policy_(config.progress),
+      published_(counters_size(descriptions.size())) {}
+
+base::TextResult<void> Driver::start() {
+  watch_forks(*this);
+  loopback_ = maker_.wrap(maker_.make_loopback());
+  tx_.set_loopback(loopback_.get());
+  if (config_.port == PortKind::kAfPacket) {
+    auto uplink = maker_.make_uplink();
+    if (!uplink) return base::fail_text(uplink.error());
+    uplink_ = maker_.wrap(std::move(*uplink));
+    tx_.set_uplink(uplink_.get());
+  }
+  if (auto opened = sleeper_.open(control_.fd(), uplink_ ? uplink_->wait_fd() : -1); !opened) {
+    return base::fail_text(opened.error());
+  }
+  start_thread();
+  return {};
+}
+
+Driver::~Driver() {
+  retire();
+  unwatch_forks(*this);
+}
+
+void Driver::retire() {
+  if (std::exchange(retired_, true)) return;
+  stop_.store(true);
+  if (thread_.joinable()) {
+    sleeper_.kick();
+    thread_.join();
+  }
+  lock_.lock_patiently();
+  usable_.store(false, std::memory_order_relaxed);
+  wake_page();
+  if (loopback_ != nullptr) farewell();
+  publish(clock_.now());
+  page_.release();
+  lock_.unlock();
+}
+
+void Driver::abandon() noexcept {
+  usable_.store(false, std::memory_order_relaxed);
+  abandoned_ = true;
+  page_.abandon();
+  control_.abandon();
+  sleeper_.close_all();
+}
+
+base::TextResult<LocalDevice*> Driver::open(const DeviceDescription& description) {
+  if (devices_[description.index] != nullptr) return devices_[description.index].get();
+  // The slot's QPNs, split evenly. The very last of slot 255 is the multicast QPN: the last device goes without one.
+  const std::uint32_t share = kQpnsOfSlot / config_.devices;
+  rxe::DeviceOptions options{};
+  options.seed = chance();
+  options.mac = description.mac;
+  options.node_guid = description.node_guid;
+  options.qpn_first = page_.slot() * kQpnsOfSlot + description.index * share;
+  options.qpn_count = share - 1;
+  options.limits.max_qp = options.qpn_count;
+  options.port_mtu = description.mtu;
+  options.congestion_control = config_.congestion_control;
+  std::unique_ptr<LocalDevice> device(new LocalDevice(*this, description, options));
+
+  const TimePoint now = enter();
+  const char* wrong = nullptr;
+  for (std::size_t i = 0; i < description.gids.size() && wrong == nullptr; ++i) {
+    if (auto set = device->engine_.set_gid(i, description.gids[i]); !set) wrong = set.error().what;
+  }
+  LocalDevice* const opened = device.get();
+  if (wrong == nullptr) {
+    devices_[description.index] = std::move(device);
+    open_.push_back(opened);
+    rx_.set_engine(description.index, &opened->engine_);
+  }
+  release(now);
+  if (wrong != nullptr) return base::fail_text(fmt::format("{}: GID table: {}", description.name, wrong));
+  return opened;
+}
+
+// --- entering and leaving ------------------------------------------------------------------------------------------
+
+TimePoint Driver::enter() {
+  lock_.lock();
+  bump(calls_);
+  return clock_.now();
+}
+
+void Driver::release(TimePoint now) {
+  policy_.on_call(now);
+  transmit_all(now);
+  if (loopback_waits_) loop_back(now);
+  deliver_events();
+  hand_over(now);
+  unlock();
+}
+
+bool Driver::try_enter_poll() {
+  if (lock_.has_waiters() || !lock_.try_lock()) return false;
+  bump(polls_);
+  return true;
+}
+
+void Driver::drive_for_poll() {
+  if (!policy_.may_poll_drive()) return;
+  const TimePoint now = clock_.now();
+  if (policy_.on_empty_poll(now)) {
+    application_drives_.store(true, std::memory_order_relaxed);
+    wake_page();
+    armed_until_.reset();
+    sleeper_.arm(policy_.first_tick());
+  }
+  pass(now);
+  hand_over(now);
+}
+
+void Driver::leave_poll() { unlock(); }
+
+void Driver::on_armed_cq() {
+  if (!policy_.on_arm()) return;
+  application_drives_.store(false, std::memory_order_relaxed);
+  sleeper_.kick();
+  kicked_ = true;
+}
+
+void Driver::unlock() {
+  for (;;) {
+    lock_.unlock();
+    if (!attention_.load(std::memory_order_seq_cst)) return;
+    if (!lock_.try_lock()) return;  // whoever has it sees the note
+    serve_attention();
+  }
+}
+
+void Driver::hand_over(TimePoint now) {
+  const bool chores = links_.needs_thread();
+  if (chores || links_.next_check()) chores_.store(true, std::memory_order_relaxed);
+  if (kicked_) return;
+  const bool rest = loopback_waits_ || (!tx_.blocked() && wants_to_transmit());
+  if (chores || (rest && asleep_)) {
+    kicked_ = true;
+    sleeper_.kick();
+    return;
+  }
+  if (policy_.application_drives() || !asleep_) return;
+  const auto until = deadline(now);
+  if (!until || (armed_until_ && *armed_until_ <= *until)) return;
+  armed_until_ = until;
+  sleeper_.arm(*until - now);
+}
+
+std::optional<TimePoint> Driver::deadline(TimePoint now) const {
+  std::optional<TimePoint> earliest = links_.next_check();
+  const auto consider = [&earliest](TimePoint t) {
+    if (!earliest || t < *earliest) earliest = t;
+  };
+  for (const LocalDevice* device : open_) {
+    if (const auto t = device->engine_.next_timeout()) consider(*t);
+  }
+  if (tx_.has_backlog() || (tx_.blocked() && wants_to_transmit())) consider(now + retry_);
+  return earliest;
+}
+
+// --- moving packets ------------------------------------------------------------------------------------------------
+
+bool Driver::pass(TimePoint now) {
+  bool worked = receive_all(now) != 0;
+  worked = run_timers(now) || worked;
+  worked = transmit_all(now) || worked;
+  if (loopback_waits_) {
+    loop_back(now);
+    worked = true;
+  }
+  links_.sweep(now);
+  deliver_events();
+  unpublished_ = unpublished_ || worked;
+  if (unpublished_ && now - last_publish_ >= kPublishEvery) publish(now);
+  if (worked) retry_ = kRetryFirst;
+  return worked;
+}
+
+std::size_t Driver::receive_all(TimePoint now) {
+  std::size_t frames = 0;
+  if (uplink_ != nullptr) frames += rx_.receive(*uplink_, now);
+  const auto live = links_.live();
+  if (live.size() == 1) return frames + rx_.receive(*live[0]->port, now);
+  if (live.empty()) return frames;
+  if (++first_link_ >= live.size()) first_link_ = 0;
+  for (std::size_t i = 0, at = first_link_; i < live.size() && frames < kRxFramesMax; ++i) {
+    frames += rx_.receive(*live[at]->port, now);
+    if (++at == live.size()) at = 0;
+  }
+  return frames;
+}
+
+bool Driver::run_timers(TimePoint now) {
+  bool fired = false;
+  for (LocalDevice* device : open_) {
+    const auto due = device->engine_.next_timeout();
+    if (!due || *due > now) continue;
+    device->engine_.handle_timeout(now);
+    fired = true;
+  }
+  return fired;
+}
+
+bool Driver::wants_to_transmit() const {
+  return std::any_of(open_.begin(), open_.end(), [](const LocalDevice* d) { return d->engine_.has_transmit(); });
+}
+
+bool Driver::transmit_all(TimePoint now) {
+  bool taken = false;
+  tx_.begin(now);
+  for (LocalDevice* device : open_) {
+    for (std::size_t burst = 0; burst < kTxBurstsMax && device->engine_.has_transmit(); ++burst) {
+      const std::size_t count = device->engine_.poll_transmit(now, tx_, kTxBurst);
+      taken = taken || count != 0;
+      if (count < kTxBurst) break;
+      tx_.flush(now);
+    }
+  }
+  tx_.flush(now);
+  if (tx_.take_looped()) loopback_waits_ = true;
+  return taken;
+}
+
+void Driver::loop_back(TimePoint now) {
+  for (std::size_t round = 0; loopback_waits_ && round < kLoopbackRoundsMax; ++round) {
+    loopback_waits_ = false;
+    std::size_t frames = 0, burst = 0;
+    do {
+      burst = rx_.receive(*loopback_, now);
+      frames += burst;
+    } while (burst == net::kBurstMax && frames < kRxFramesMax);
+    loopback_waits_ = burst == net::kBurstMax;
+    transmit_all(now);
+  }
+}
+
+void Driver::deliver_events() {
+  for (LocalDevice* device : open_) device->deliver_events();
+}
+
+void Driver::publish(TimePoint now) {
+  unpublished_ = false;
+  last_publish_ = now;
+  static_assert(sizeof(ProcessCounters) == kProcessCounterCount * sizeof(std::uint64_t));
+  std::memcpy(published_.data(), &counters_, sizeof(counters_));
+  const auto table = rxe::counter_table();
+  for (const LocalDevice* device : open_) {
+    std::uint64_t* next = published_.data() + kProcessCounterCount + device->description_.index * table.size();
+    for (const rxe::CounterEntry& entry : table) *next++ = device->engine_.counters().*entry.member;
+  }
+  page_.publish(published_);
+  maker_.flush_capture();
+}
+
+}  // namespace rocelab::runtime

@@ -1,0 +1,96 @@
+// See local_device.h.
+#include "runtime/local_device.h"
+
+#include <net/if.h>
+
+#include <utility>
+
+#include "net/neighbour.h"
+#include "runtime/driver.h"
+#include "runtime/identity.h"
+
+namespace rocelab::runtime {
+
+namespace {
+
+/// RFC 1112, 6.4 and RFC 2464, 7: groups have MACs of their own.
+wire::MacAddress multicast_mac(const wire::Gid& group) {
+  const auto& b = group.bytes;
+  if (group.is_ipv4_mapped()) {
+    return {0x01, 0x00, 0x5e, static_cast<std::uint8_t>(b[13] & 0x7f), b[14], b[15]};
+  }
+  return {0x33, 0x33, b[12], b[13], b[14], b[15]};
+}
+
+}  // namespace
+
+LocalDevice::LocalDevice(Driver& driver, DeviceDescription description, const rxe::DeviceOptions& options)
+    : driver_(driver), description_(std::move(description)), limits_(options.limits), engine_(options) {}
+
+LocalDevice::~LocalDevice() = default;
+
+void LocalDevice::set_event_handler(EventHandler* handler) {
+  if (!usable()) return;
+  const TimePoint now = enter();
+  handler_ = handler;
+  leave(now);
+}
+
+bool LocalDevice::usable() const { return driver_.usable(); }
+TimePoint LocalDevice::enter() { return driver_.enter(); }
+void LocalDevice::leave(TimePoint now) { driver_.release(now); }
+
+void LocalDevice::deliver_events() {
+  while (const auto event = engine_.poll_event()) {
+    if (handler_ != nullptr) handler_->on_event(*event);
+  }
+}
+
+Result<void> LocalDevice::req_notify_cq(rxe::CqId cq, bool solicited_only) {
+  if (!usable()) return base::fail(ENODEV, "the device does not survive fork()");
+  const TimePoint now = enter();
+  auto result = engine_.req_notify_cq(cq, solicited_only);
+  if (result) driver_.on_armed_cq();
+  leave(now);
+  return result;
+}
+
+std::size_t LocalDevice::poll_cq(rxe::CqId cq, std::span<rxe::Completion> out) {
+  if (!usable() || out.empty() || !driver_.try_enter_poll()) return 0;
+  std::size_t count = engine_.poll_cq(cq, out);
+  if (count == 0) {
+    driver_.drive_for_poll();
+    count = engine_.poll_cq(cq, out);
+  }
+  driver_.leave_poll();
+  return count;
+}
+
+Result<wire::MacAddress> LocalDevice::resolve(const wire::Gid& dgid, std::uint8_t sgid_index) {
+  const auto source = with_engine([&](rxe::Device& engine, TimePoint) { return engine.gid(sgid_index); });
+  if (!source) return tl::make_unexpected(source.error());
+  if (!source->valid) return base::fail(EINVAL, "there is no GID at this index");
+  if (dgid.is_zero()) return base::fail(EINVAL, "the destination GID is zero");
+  if (dgid.is_multicast()) return multicast_mac(dgid);
+  for (const DeviceDescription& device : driver_.descriptions()) {
+    for (const rxe::GidEntry& entry : device.gids) {
+      if (entry.gid == dgid) return device.mac;
+    }
+  }
+  if (description_.interface.empty()) {
+    return base::fail(EHOSTUNREACH, "the destination GID is not on this host, and the device has no uplink");
+  }
+  wire::MacAddress mac{};
+  if (is_link_local_of_mac(dgid, mac)) return mac;  // says it itself, as in Linux's rdma_get_ll_mac
+  net::NeighbourQuery query;
+  char name[IF_NAMESIZE] = {};
+  const bool of_vlan = source->has_vlan && if_indextoname(source->ndev_ifindex, name) != nullptr;
+  query.interface = of_vlan ? name : description_.interface;
+  query.destination = dgid;
+  query.source = source->gid;
+  auto found = net::resolve_neighbour(query);
+  if (!found && found.error().code == ENETUNREACH) return base::fail(EHOSTUNREACH, found.error().what);
+  return found;
+}
+
+}  // namespace rocelab::runtime

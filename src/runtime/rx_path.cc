@@ -1,0 +1,43 @@
+// See rx_path.h.
+#include "runtime/rx_path.h"
+
+#include "net/frame_codec.h"
+
+namespace rocelab::runtime {
+
+std::size_t RxPath::receive(net::Port& port, base::TimePoint now) {
+  const std::size_t count = port.rx_burst(frames_);
+  if (count == 0) return 0;
+  for (std::size_t i = 0; i < count; ++i) {
+    if (i + 1 < count) __builtin_prefetch(frames_[i + 1].data());
+    ++counters_.rx_frames;
+    counters_.rx_bytes += frames_[i].size();
+    const auto decoded = net::decode_frame(frames_[i], packet_);
+    if (decoded) {
+      dispatch(now);
+    } else {
+      ++counters_.rx_errors[static_cast<std::size_t>(decoded.error())];
+    }
+  }
+  port.rx_release();
+  return count;
+}
+
+void RxPath::dispatch(base::TimePoint now) {
+  const std::uint32_t where = routes_.find(packet_.path.destination_gid);
+  if (where == Routes::kMulticast) {
+    for (rxe::Device* engine : engines_) {
+      if (engine != nullptr) engine->handle_packet(now, packet_);
+    }
+    return;
+  }
+  const rxe::Qpn qpn = packet_.bth.destination_qpn;
+  const bool ours = qpn >> 16 == slot_ || qpn == rxe::kGsiQpn;
+  if (where == Routes::kElsewhere || !ours || engines_[where] == nullptr) {
+    ++counters_.rx_not_for_us;
+    return;
+  }
+  engines_[where]->handle_packet(now, packet_);
+}
+
+}  // namespace rocelab::runtime

@@ -1,0 +1,41 @@
+// Where packets come in: takes bursts of frames off a port, verifies and decodes them, finds the device they are for
+// and hands them to its engine. What cannot be right is counted by reason and dropped. Owned by the Driver; runs under
+// its lock.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+
+#include "base/time.h"
+#include "net/port.h"
+#include "runtime/config.h"
+#include "runtime/host_counters.h"
+#include "runtime/routes.h"
+#include "rxe/device.h"
+#include "wire/packet.h"
+
+namespace rocelab::runtime {
+
+class RxPath {
+ public:
+  RxPath(Routes& routes, ProcessCounters& counters, std::uint32_t slot)
+      : routes_(routes), counters_(counters), slot_(slot) {}
+  /// The engine of an open device; nullptr: closed.
+  void set_engine(std::uint32_t index, rxe::Device* engine) { engines_[index] = engine; }
+
+  /// One burst. Returns the number of frames.
+  std::size_t receive(net::Port& port, base::TimePoint now);
+
+ private:
+  void dispatch(base::TimePoint now);
+
+  Routes& routes_;
+  ProcessCounters& counters_;
+  const std::uint32_t slot_;
+  std::array<rxe::Device*, kDevicesMax> engines_{};
+  std::array<net::Frame, net::kBurstMax> frames_;
+  wire::Packet packet_;
+};
+
+}  // namespace rocelab::runtime

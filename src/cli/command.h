@@ -28,5 +28,6 @@ int fail(std::string_view command, std::string_view text, int status);
 
 /// `tail` is what followed `--` on the command line; it must outlive the parsing.
 void add_run_command(CLI::App& app, const std::vector<std::string>& tail);
+void add_pcap_command(CLI::App& app);
 
 }  // namespace rocelab::cli

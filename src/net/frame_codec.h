@@ -30,7 +30,8 @@ std::size_t encoded_size(const wire::Packet& packet);
 std::size_t encode_frame(const wire::Packet& packet, std::span<std::byte> out);
 
 /// Fills `packet` from a frame that may end in Ethernet padding. Its payload points into `frame`. On an error `packet`
-/// holds what had been read up to there and must not be used. The bytes are hostile until this has succeeded.
+/// holds what had been read up to there and must not be used. The bytes are hostile until this has succeeded. The ICRC
+/// is checked last: with kBadIcrc every field has been read, which is good enough to print the packet.
 tl::expected<void, wire::FrameError> decode_frame(std::span<const std::byte> frame, wire::Packet& packet);
 
 }  // namespace rocelab::net

@@ -13,6 +13,7 @@
 #include "tests/support/naive_icrc.h"
 #include "tests/support/random_packet.h"
 #include "wire/ipv4.h"
+#include "wire/udp.h"
 
 namespace rocelab::net {
 
@@ -129,6 +130,20 @@ TEST_CASE("decoder: frames of other protocols are not RoCE, and no error", "[net
   SECTION("another Ethertype") { set16(frame, 12, 0x0806); }
   SECTION("another IP protocol") { frame[kIp + 9] = std::byte{6}; }
   SECTION("another UDP port") { set16(frame, kIp + 22, 4790); }
+  SECTION("a later IPv4 fragment, which has no ports") {
+    set16(frame, kIp + 6, 100);
+    repair_ipv4_checksum(frame);
+  }
+  SECTION("another UDP port behind IPv4 options, a wrong checksum and a wrong length") {
+    frame[kIp] = std::byte{0x46};
+    set16(frame, kIp + 2, 0xffff);
+    set16(frame, kIp + 24 + 2, 53);
+  }
+  SECTION("another UDP port behind IPv6 with a wrong length") {
+    frame = sample(Encapsulation::kRoceV2Ipv6);
+    set16(frame, kIp + 4, 0xffff);
+    set16(frame, kIp + 42, 53);
+  }
   SECTION("two VLAN tags") {
     set16(frame, 12, 0x8100);
     set16(frame, 16, 0x8100);
@@ -143,14 +158,13 @@ TEST_CASE("decoder: frames of other protocols are not RoCE, and no error", "[net
 TEST_CASE("decoder: bad network headers are refused", "[net][decoder]") {
   auto frame = sample(Encapsulation::kRoceV2Ipv4);
   SECTION("IPv4 with another version") { frame[kIp] = std::byte{0x55}; }
-  SECTION("IPv4 with options") { frame[kIp] = std::byte{0x46}; }
+  SECTION("IPv4 with options") {
+    frame[kIp] = std::byte{0x46};
+    set16(frame, kIp + 24 + 2, wire::kRoceV2Port);
+  }
   SECTION("IPv4 with a wrong checksum") { frame[kIp + 10] ^= std::byte{1}; }
   SECTION("a first fragment") {
     frame[kIp + 6] = std::byte{0x20};
-    repair_ipv4_checksum(frame);
-  }
-  SECTION("a later fragment") {
-    set16(frame, kIp + 6, 100);
     repair_ipv4_checksum(frame);
   }
   SECTION("IPv6 with another version") {

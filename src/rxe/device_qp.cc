@@ -96,6 +96,7 @@ void furnish(Engine& engine, Qp& qp, const QpInit& init) {
     qp.responder.held.reserve(init.cap.max_recv_sge);
   }
   qp.packet.bth.pkey = kDefaultPkey;
+  if (qp.is_datagram()) qp.mtu = mtu_bytes(engine.options.port_mtu);
   engine.pds.add_user(init.pd);
 }
 

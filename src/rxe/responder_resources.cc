@@ -6,7 +6,8 @@
 namespace rocelab::rxe {
 
 ResponderResource& ResponderResources::push() {
-  if (count_ == ring_.size()) {  // replaces the oldest, which owes nothing
+  if (count_ == ring_.size()) {  // replaces the oldest
+    if (ring_[head_].active) finish_first();
     head_ = head_ + 1 == ring_.size() ? 0 : head_ + 1;
     if (active_ != 0) --first_active_;
     --count_;
@@ -16,6 +17,7 @@ ResponderResource& ResponderResources::push() {
   ++count_;
   ++active_;
   resource.active = true;
+  resource.answered = false;
   return resource;
 }
 
@@ -41,6 +43,7 @@ void ResponderResources::activate(ResponderResource& resource) {
 
 void ResponderResources::finish_first() {
   entry(first_active_).active = false;
+  entry(first_active_).answered = true;
   if (--active_ == 0) return;
   while (!entry(first_active_).active) ++first_active_;
 }

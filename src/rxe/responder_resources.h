@@ -16,7 +16,8 @@ struct ResponderResource {
   enum class Kind : std::uint8_t { kRead, kAtomic };
 
   Kind kind = Kind::kRead;
-  bool active = false;  ///< an answer, or the rest of one, is owed
+  bool active = false;    ///< an answer, or the rest of one, is owed
+  bool answered = false;  ///< a whole answer has left once
   wire::Psn first_psn;
   std::uint32_t packet_count = 1;  ///< PSNs that the request took
   std::uint32_t msn = 0;           ///< for the answer's AETH
@@ -48,8 +49,10 @@ class ResponderResources {
     active_ = 0;
   }
   std::size_t capacity() const { return ring_.size(); }
-  /// May another request be accepted? No when the oldest entry, which it would replace, is still being answered.
-  bool has_room() const { return count_ < ring_.size() || (count_ != 0 && !ring_[head_].active); }
+  /// May another request be accepted? No when the oldest entry, which it would replace, has never been answered: the
+  /// peer has more requests under way than it was permitted. (One being answered again has had its answer: the peer
+  /// would not have gone on otherwise.)
+  bool has_room() const { return count_ < ring_.size() || (count_ != 0 && ring_[head_].answered); }
   /// A new entry at the end, active. There must be room.
   ResponderResource& push();
   /// The entry whose PSNs include this one; nullptr when it has been forgotten.

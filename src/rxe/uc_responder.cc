@@ -75,7 +75,10 @@ void handle_request(Engine& engine, Qp& qp, TimePoint now, const wire::Packet& p
   const bool in_sequence = packet.bth.psn == responder.expected_psn;
   if (!in_sequence) ++engine.counters.out_of_seq_request;
   // Whatever comes, the next packet's PSN is one more; a gap or a new beginning ends the message under way.
-  if (!in_sequence || wire::starts_message(opcode)) abandon(qp);
+  if (!in_sequence || wire::starts_message(opcode)) {
+    if (responder.message != Message::kNone) ++engine.counters.drop_bad_sequence;
+    abandon(qp);
+  }
   if (!opcode_in_order(responder, opcode)) {
     ++engine.counters.drop_bad_sequence;
     return abandon(qp);

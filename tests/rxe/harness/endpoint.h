@@ -26,7 +26,7 @@ struct QpOptions {
   std::uint32_t access = rxe::access::kRemoteWrite | rxe::access::kRemoteRead | rxe::access::kRemoteAtomic;
   rxe::QpCap cap{.max_send_wr = 64, .max_recv_wr = 64, .max_send_sge = 8, .max_recv_sge = 8, .max_inline_data = 256};
   bool sq_sig_all = false;
-  std::optional<rxe::SrqId> srq;
+  std::optional<rxe::SrqId> srq = std::nullopt;
   std::uint8_t sgid_index = kGidV2Ipv4;
   std::uint8_t traffic_class = 0;
   std::uint32_t qkey = 0x1111'1111;

@@ -1,6 +1,8 @@
 // Assertions over endpoints, for Catch2 tests only (the soak and the fuzzers use the harness without Catch2).
 #pragma once
 
+#include <cstdint>
+#include <initializer_list>
 #include <string>
 #include <vector>
 
@@ -10,6 +12,7 @@
 namespace rocelab::test {
 
 using Lines = std::vector<std::string>;
+using Numbers = std::initializer_list<std::uint8_t>;
 
 /// The next completion of the queue is this request's, with this status.
 inline rxe::Completion expect_completion(Endpoint& endpoint, rxe::CqId cq, std::uint64_t wr_id, rxe::WcStatus status) {

@@ -48,6 +48,8 @@
 
 extern "C" {
 
+void rocelab_compat_accept() {}
+
 int rocelab_compat_refuse() { return rocelab::verbs::refuse(EOPNOTSUPP); }
 
 void* rocelab_compat_refuse_null() { return rocelab::verbs::refuse_null(EOPNOTSUPP); }
@@ -63,15 +65,17 @@ void* rocelab_compat_get_device_list(int* num) {
 }  // extern "C"
 
 // Each needs its own name for the assembler before it can be versioned.
-#define ROCELAB_VERSION_AS(name, implementation)         \
-  __asm__(".globl rocelab_1_0_" #name                    \
+#define ROCELAB_VERSION_AS(name, implementation, node)   \
+  __asm__(".globl rocelab_old_" #name                    \
           "\n"                                           \
-          ".set rocelab_1_0_" #name ", " #implementation \
+          ".set rocelab_old_" #name ", " #implementation \
           "\n"                                           \
-          ".symver rocelab_1_0_" #name ", " #name "@IBVERBS_1.0");
-#define ROCELAB_VERSION_CALL(name) ROCELAB_VERSION_AS(name, rocelab_compat_refuse)
-#define ROCELAB_VERSION_CREATOR(name) ROCELAB_VERSION_AS(name, rocelab_compat_refuse_null)
+          ".symver rocelab_old_" #name ", " #name "@" node);
+#define ROCELAB_VERSION_CALL(name) ROCELAB_VERSION_AS(name, rocelab_compat_refuse, "IBVERBS_1.0")
+#define ROCELAB_VERSION_CREATOR(name) ROCELAB_VERSION_AS(name, rocelab_compat_refuse_null, "IBVERBS_1.0")
 
 ROCELAB_COMPAT_CALLS(ROCELAB_VERSION_CALL)
 ROCELAB_COMPAT_CREATORS(ROCELAB_VERSION_CREATOR)
-ROCELAB_VERSION_AS(ibv_get_device_list, rocelab_compat_get_device_list)
+ROCELAB_VERSION_AS(ibv_get_device_list, rocelab_compat_get_device_list, "IBVERBS_1.0")
+// How drivers registered in 2007: accepted and ignored, as their successors are (private_abi.cc).
+ROCELAB_VERSION_AS(ibv_register_driver, rocelab_compat_accept, "IBVERBS_1.1")

@@ -84,8 +84,7 @@
   X(verbs_init_cq)                  \
   X(verbs_register_driver_34)       \
   X(verbs_set_ops)                  \
-  X(verbs_uninit_context)           \
-  X(ibv_register_driver)
+  X(verbs_uninit_context)
 
 #define ROCELAB_REFUSE(name) \
   int name() { return rocelab::verbs::refuse(EOPNOTSUPP); }

@@ -14,7 +14,7 @@
 namespace rocelab::verbs {
 
 /// The flags that requests carry into the engine; checksum offload belongs to raw packets.
-inline constexpr unsigned int kSendFlags = IBV_SEND_FENCE | IBV_SEND_SIGNALED | IBV_SEND_SOLICITED | IBV_SEND_INLINE;
+inline constexpr std::uint32_t kSendFlags = IBV_SEND_FENCE | IBV_SEND_SIGNALED | IBV_SEND_SOLICITED | IBV_SEND_INLINE;
 
 struct Qp : ibv_qp_ex, Linked<Qp> {
   static Qp& of(ibv_qp* qp) { return *static_cast<Qp*>(reinterpret_cast<ibv_qp_ex*>(qp)); }

@@ -18,7 +18,8 @@ namespace {
 WrBuilder& builder_of(ibv_qp_ex* qp) { return *Qp::of(qp).builder; }
 
 rxe::SendRequest& append(ibv_qp_ex* qp, rxe::SendOpcode opcode) {
-  rxe::SendRequest& request = builder_of(qp).append(qp->wr_id, qp->wr_flags & kSendFlags & ~IBV_SEND_INLINE);
+  rxe::SendRequest& request =
+      builder_of(qp).append(qp->wr_id, qp->wr_flags & (kSendFlags & ~std::uint32_t{IBV_SEND_INLINE}));
   request.opcode = opcode;
   return request;
 }

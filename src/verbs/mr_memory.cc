@@ -16,6 +16,23 @@
 
 namespace rocelab::verbs {
 
+namespace {
+
+/// Whether the kernel knows the advice at all: it says EINVAL too for memory that does not allow the access.
+bool kernel_populates() {
+  static const bool known = [] {
+    const auto page = static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
+    void* probe = mmap(nullptr, page, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (probe == MAP_FAILED) return false;
+    const bool populates = madvise(probe, page, MADV_POPULATE_READ) == 0;
+    munmap(probe, page);
+    return populates;
+  }();
+  return known;
+}
+
+}  // namespace
+
 int check_memory(void* address, std::size_t length, unsigned int access) {
   const auto page = static_cast<std::uintptr_t>(sysconf(_SC_PAGESIZE));
   const auto start = reinterpret_cast<std::uintptr_t>(address);
@@ -27,8 +44,8 @@ int check_memory(void* address, std::size_t length, unsigned int access) {
   const int saved = errno;
   auto* pages = reinterpret_cast<void*>(first);
   int status = madvise(pages, end - first, writes ? MADV_POPULATE_WRITE : MADV_POPULATE_READ) == 0 ? 0 : errno;
-  if (status == EINVAL) {
-    // A kernel before 5.14, or memory that can't be populated (of a device): look only whether all of it is mapped.
+  if (status == EINVAL && !kernel_populates()) {
+    // A kernel before 5.14: look only whether all of it is mapped.
     status = msync(pages, end - first, MS_ASYNC) == 0 ? 0 : errno;
   }
   errno = saved;

@@ -98,7 +98,7 @@ TEST_CASE("every way to read the GID table shows the same entries", "[verbs]") {
     REQUIRE(ibv_query_gid_ex(lab.context(), 1, entries[i].gid_index, &entry, 0) == 0);
     CHECK(std::memcmp(&entry, &entries[i], sizeof(entry)) == 0);
     CHECK((entry.gid_type == IBV_GID_TYPE_ROCE_V1 || entry.gid_type == IBV_GID_TYPE_ROCE_V2));
-    union ibv_gid gid{};
+    union ibv_gid gid {};
     REQUIRE(ibv_query_gid(lab.context(), 1, static_cast<int>(entry.gid_index), &gid) == 0);
     CHECK(std::memcmp(gid.raw, entry.gid.raw, sizeof(gid.raw)) == 0);
   }
@@ -108,7 +108,7 @@ TEST_CASE("every way to read the GID table shows the same entries", "[verbs]") {
   CHECK(ibv_query_gid_ex(lab.context(), 2, 0, &entry, 0) == EINVAL);
   CHECK(ibv_query_gid_ex(lab.context(), 1, 0, &entry, 1) == EOPNOTSUPP);
   CHECK(ibv_query_gid_table(lab.context(), entries, 1, 0) == -EINVAL);
-  union ibv_gid gid{};
+  union ibv_gid gid {};
   gid.raw[0] = 1;
   CHECK(ibv_query_gid(lab.context(), 1, 100, &gid) == 0);  // empty: zero, not an error
   CHECK(gid.raw[0] == 0);
@@ -130,7 +130,7 @@ TEST_CASE("names of enumerators are libibverbs' and unknown values have one too"
   CHECK(std::string(ibv_port_state_str(IBV_PORT_ACTIVE)) == "active");
   CHECK(std::string(ibv_event_type_str(IBV_EVENT_SRQ_LIMIT_REACHED)) == "SRQ limit reached");
   CHECK(std::string(ibv_wc_status_str(IBV_WC_RETRY_EXC_ERR)) == "transport retry counter exceeded");
-  CHECK(std::string(ibv_wc_status_str(static_cast<ibv_wc_status>(99))) == "unknown");
+  CHECK(std::string(ibv_wc_status_str(static_cast<ibv_wc_status>(31))) == "unknown");
   CHECK(std::string(ibv_node_type_str(static_cast<ibv_node_type>(0))) == "unknown");
 }
 
@@ -140,7 +140,7 @@ TEST_CASE("rates convert to multiples and megabits and back", "[verbs]") {
   CHECK(ibv_rate_to_mbps(IBV_RATE_100_GBPS) == 103'125);
   CHECK(mbps_to_ibv_rate(103'125) == IBV_RATE_100_GBPS);
   CHECK(ibv_rate_to_mult(IBV_RATE_MAX) == -1);
-  CHECK(ibv_rate_to_mbps(static_cast<ibv_rate>(99)) == -1);
+  CHECK(ibv_rate_to_mbps(static_cast<ibv_rate>(31)) == -1);
   CHECK(mult_to_ibv_rate(0) == IBV_RATE_MAX);
   CHECK(mbps_to_ibv_rate(1) == IBV_RATE_MAX);
 }

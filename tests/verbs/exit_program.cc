@@ -1,5 +1,5 @@
-// Leaves main() with everything open: QPs connected, requests outstanding, a thread that polls, and a static object whose
-// destructor runs after the library's. The test is that the process ends by itself and with status 0.
+// Leaves main() with everything open: QPs connected, requests outstanding, a thread that polls, and a static object
+// whose destructor runs after the library's. The test is that the process ends by itself and with status 0.
 #include <infiniband/verbs.h>
 
 #include <cstdio>

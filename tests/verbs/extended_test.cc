@@ -12,11 +12,11 @@ using namespace rocelab::verbs_test;
 
 namespace {
 
-constexpr std::uint64_t kRcOperations =
-    IBV_QP_EX_WITH_RDMA_WRITE | IBV_QP_EX_WITH_RDMA_WRITE_WITH_IMM | IBV_QP_EX_WITH_SEND |
-    IBV_QP_EX_WITH_SEND_WITH_IMM | IBV_QP_EX_WITH_RDMA_READ | IBV_QP_EX_WITH_ATOMIC_CMP_AND_SWP |
-    IBV_QP_EX_WITH_ATOMIC_FETCH_AND_ADD | IBV_QP_EX_WITH_LOCAL_INV | IBV_QP_EX_WITH_BIND_MW |
-    IBV_QP_EX_WITH_SEND_WITH_INV;
+constexpr std::uint64_t kRcOperations = IBV_QP_EX_WITH_RDMA_WRITE | IBV_QP_EX_WITH_RDMA_WRITE_WITH_IMM |
+                                        IBV_QP_EX_WITH_SEND | IBV_QP_EX_WITH_SEND_WITH_IMM | IBV_QP_EX_WITH_RDMA_READ |
+                                        IBV_QP_EX_WITH_ATOMIC_CMP_AND_SWP | IBV_QP_EX_WITH_ATOMIC_FETCH_AND_ADD |
+                                        IBV_QP_EX_WITH_LOCAL_INV | IBV_QP_EX_WITH_BIND_MW |
+                                        IBV_QP_EX_WITH_SEND_WITH_INV;
 
 ibv_qp* make_extended(Lab& lab, ibv_qp_type type, std::uint64_t operations, ibv_cq* cq = nullptr) {
   ibv_qp_init_attr_ex init{};
@@ -35,8 +35,8 @@ TEST_CASE("an extended CQ is polled completion by completion with readers for ev
   Lab lab;
   ibv_cq_init_attr_ex init{};
   init.cqe = 32;
-  init.wc_flags = std::uint64_t{IBV_WC_STANDARD_FLAGS} | std::uint64_t{IBV_WC_EX_WITH_COMPLETION_TIMESTAMP} |
-                  std::uint64_t{IBV_WC_EX_WITH_COMPLETION_TIMESTAMP_WALLCLOCK};
+  init.wc_flags = IBV_WC_STANDARD_FLAGS;
+  init.wc_flags |= IBV_WC_EX_WITH_COMPLETION_TIMESTAMP | IBV_WC_EX_WITH_COMPLETION_TIMESTAMP_WALLCLOCK;
   ibv_cq_ex* cq = ibv_create_cq_ex(lab.context(), &init);
   REQUIRE(cq != nullptr);
   ibv_cq* plain = ibv_cq_ex_to_cq(cq);

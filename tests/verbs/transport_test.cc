@@ -218,7 +218,7 @@ TEST_CASE("a multicast message reaches the QPs attached to the group and stops w
   Buffer from(lab.pd(), 16), to(lab.pd(), kGrhBytes + 16);
   ibv_qp* sender = lab.make_ud();
   ibv_qp* member = lab.make_ud();
-  union ibv_gid group{};
+  union ibv_gid group {};
   group.raw[10] = group.raw[11] = 0xff;
   group.raw[12] = 239;
   group.raw[15] = 9;

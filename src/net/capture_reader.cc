@@ -3,6 +3,7 @@
 
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <utility>
@@ -74,6 +75,22 @@ bool CaptureReader::fill(std::byte* into, std::size_t bytes) {
   return false;
 }
 
+/// Reads that many bytes into the buffer, which grows only as far as the file really goes: a length is just a claim.
+bool CaptureReader::fill_buffer(std::size_t bytes) {
+  constexpr std::size_t kChunk = 65'536;
+  buffer_.clear();
+  while (buffer_.size() < bytes) {
+    const std::size_t at = buffer_.size();
+    const std::size_t chunk = std::min(kChunk, bytes - at);
+    buffer_.resize(at + chunk);
+    if (!fill(buffer_.data() + at, chunk)) {
+      cut_short_ = true;
+      return false;
+    }
+  }
+  return true;
+}
+
 bool CaptureReader::end() {
   ended_ = true;
   return false;
@@ -102,11 +119,7 @@ base::TextResult<bool> CaptureReader::next_pcap(CapturedFrame& frame) {
   if (!fill(record, sizeof record)) return end();
   const auto captured = load<std::uint32_t>(record + 8);
   if (captured > kBlockBytesMax) return damaged("a frame of " + std::to_string(captured) + " bytes");
-  buffer_.resize(captured);
-  if (captured != 0 && !fill(buffer_.data(), captured)) {
-    cut_short_ = true;
-    return end();
-  }
+  if (!fill_buffer(captured)) return end();
   const std::uint64_t fraction = load<std::uint32_t>(record + 4);
   frame.number = ++count_;
   frame.epoch_ns = load<std::uint32_t>(record) * 1'000'000'000ull + fraction * (nanoseconds_ ? 1 : 1000);

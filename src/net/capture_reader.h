@@ -63,6 +63,7 @@ class CaptureReader {
   static base::TextResult<CaptureReader> start(File file, std::string name);
 
   bool fill(std::byte* into, std::size_t bytes);
+  bool fill_buffer(std::size_t bytes);
   template <class T>
   T load(const std::byte* p) const;
   tl::unexpected<std::string> damaged(const std::string& what);

@@ -47,11 +47,7 @@ base::TextResult<bool> CaptureReader::read_section(Block& block) {
   if (length < 28 || length % 4 != 0 || length > kBlockBytesMax) {
     return damaged("a section header of " + std::to_string(length) + " bytes");
   }
-  buffer_.resize(length - 12);
-  if (!fill(buffer_.data(), buffer_.size())) {
-    cut_short_ = true;
-    return end();
-  }
+  if (!fill_buffer(length - 12)) return end();
   if (load<std::uint32_t>(buffer_.data() + buffer_.size() - 4) != length) {
     return damaged("the two lengths of a section header differ");
   }
@@ -76,11 +72,7 @@ base::TextResult<bool> CaptureReader::read_block(Block& block) {
   if (length < capture::kBlockFrameBytes || length % 4 != 0 || length > kBlockBytesMax) {
     return damaged("a block of " + std::to_string(length) + " bytes");
   }
-  buffer_.resize(length - 8);
-  if (!fill(buffer_.data(), buffer_.size())) {
-    cut_short_ = true;
-    return end();
-  }
+  if (!fill_buffer(length - 8)) return end();
   const std::size_t body = buffer_.size() - 4;
   if (load<std::uint32_t>(buffer_.data() + body) != length) return damaged("the two lengths of a block differ");
   block.body = std::span<const std::byte>(buffer_).first(body);

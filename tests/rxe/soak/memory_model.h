@@ -32,7 +32,7 @@ class MemoryModel {
   static constexpr std::size_t kWordCount = 64;
   static constexpr std::size_t kSlotCount = 8;
   static constexpr std::size_t kSlotBytes = 6000;
-  static constexpr std::size_t kPoolBytes = 192 * 1024;
+  static constexpr std::size_t kPoolBytes = 768 * 1024;
 
   explicit MemoryModel(Side& side, std::uint64_t salt);
 
@@ -41,6 +41,8 @@ class MemoryModel {
   std::optional<std::size_t> take(std::size_t length);
   /// The same in up to `pieces_max` pieces that lie apart.
   std::optional<Pieces> take_pieces(base::Rng& rng, std::size_t length, std::size_t pieces_max);
+  /// How much of the pool is gone. Requests leave room for the receives that they need.
+  std::size_t used() const { return used_; }
   /// A random part of the source and its bytes.
   Piece source(base::Rng& rng, std::size_t length) const;
   Bytes bytes_of(const Piece& piece) const;

@@ -1,6 +1,8 @@
 // The life of a seed: setting up, phases, verification, tearing down. What is posted is chosen in post.cc.
 #include "tests/rxe/soak/scenario.h"
 
+#include <cstdio>
+
 #include "tests/rxe/soak/traffic.h"
 
 namespace rocelab::test::soak {
@@ -37,11 +39,11 @@ Faults random_faults(base::Rng& rng) {
 
 }  // namespace
 
-Outcome run_seed(std::uint64_t seed, Canary canary) { return Scenario(seed, canary).run(); }
+Outcome run_seed(std::uint64_t seed, const Options& options) { return Scenario(seed, options).run(); }
 
-Scenario::Scenario(std::uint64_t seed, Canary canary)
+Scenario::Scenario(std::uint64_t seed, const Options& options)
     : seed_(seed),
-      canary_(canary),
+      options_(options),
       rng_(seed, "scenario"),
       pair_(pair_options(rng_, seed)),
       a_memory_(pair_.a, 2 * seed),
@@ -65,17 +67,24 @@ void Scenario::must(const T& result, const char* what) {
   if (!result) fail(std::string(what) + ": " + result.error().what);
 }
 
+void Scenario::print(unsigned from, const wire::Packet& packet) const {
+  std::printf("%10.3f us side %u to qp %u: %s\n", static_cast<double>(pair_.now().count_ps()) / 1e6, from,
+              packet.bth.destination_qpn, to_line(packet).c_str());
+}
+
 /// Counts and digests every packet; the canary damages some of them behind the sender's back.
 void Scenario::watch_packets() {
   for (Side* side : {&pair_.a, &pair_.b}) {
-    side->out = [this, inner = side->out](const wire::Packet& packet) {
+    side->out = [this, side, inner = side->out](const wire::Packet& packet) {
       ++outcome_.packets;
       for (const std::uint64_t part :
            {std::uint64_t{static_cast<std::uint8_t>(packet.bth.opcode)}, std::uint64_t{packet.bth.psn.value()},
             std::uint64_t{packet.bth.destination_qpn}, std::uint64_t{packet.payload.length}, pair_.now().count_ps()}) {
         outcome_.digest = (outcome_.digest ^ part) * 0x100'0000'01b3u;
       }
-      if (canary_ != Canary::kFlip || packet.payload.length == 0 || outcome_.packets % 16 != 0) return inner(packet);
+      if (options_.trace) print(side->number, packet);
+      if (options_.canary != Canary::kFlip || packet.payload.length == 0 || outcome_.packets % 16 != 0)
+        return inner(packet);
       OwnedPacket damaged(packet);
       damaged.payload()[packet.payload.length / 2] ^= std::byte{1};
       inner(damaged.view());
@@ -123,7 +132,7 @@ void Scenario::make_lines() {
       flow->peer_duplicates = repeats_;
       flow->lossy = lossy;
     }
-    if (canary_ == Canary::kLoseCompletion && i == 0) made.from_a->canary_lose_completion = true;
+    if (options_.canary == Canary::kLoseCompletion && i == 0) made.from_a->canary_lose_completion = true;
   }
 }
 
@@ -214,6 +223,7 @@ void Scenario::verify() {
       if (!flow->complaint.empty()) fail(flow->complaint);
       if (flow->gave_up) ++outcome_.gave_up;
       flow->gave_up = false;
+      flow->window.part.length = 0;  // it lies in the pool, which begins anew
     }
   }
   if (failed()) return;
@@ -268,7 +278,8 @@ void Scenario::phase() {
     if (rng_.chance(1, 3)) poll_all();
   }
   settle();
-  if (canary_ == Canary::kStray) a_memory_.region().data()[rng_.below(a_memory_.region().size())] ^= std::byte{4};
+  if (options_.canary == Canary::kStray)
+    a_memory_.region().data()[rng_.below(a_memory_.region().size())] ^= std::byte{4};
   if (!failed()) verify();
   for (const auto& line : lines_) {
     const bool leftover = !line->a_receives.posted.empty() || !line->b_receives.posted.empty();

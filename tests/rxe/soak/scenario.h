@@ -26,7 +26,12 @@ struct Outcome {
   std::uint64_t gave_up = 0;
 };
 
-Outcome run_seed(std::uint64_t seed, Canary canary);
+struct Options {
+  Canary canary = Canary::kNone;
+  bool trace = false;  ///< print each packet sent
+};
+
+Outcome run_seed(std::uint64_t seed, const Options& options);
 
 /// A connection (or two UD QPs that know each other) with its bookkeeping.
 struct Line {
@@ -39,7 +44,7 @@ struct Line {
 
 class Scenario {
  public:
-  Scenario(std::uint64_t seed, Canary canary);
+  Scenario(std::uint64_t seed, const Options& options);
   Outcome run();
 
  private:
@@ -49,6 +54,7 @@ class Scenario {
     bool slot_used[MemoryModel::kSlotCount] = {};
   };
 
+  void print(unsigned from, const wire::Packet& packet) const;
   void watch_packets();
   void make_lines();
   void bring_up(Line& line);
@@ -68,7 +74,7 @@ class Scenario {
   void must(const T& result, const char* what);
 
   std::uint64_t seed_;
-  Canary canary_;
+  Options options_;
   base::Rng rng_;
   Pair pair_;
   MemoryModel a_memory_, b_memory_;

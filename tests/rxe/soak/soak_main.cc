@@ -1,6 +1,7 @@
 // The soak's command line: runs seeds and says how to replay the ones that fail.
-//   soak [--seed N] [--count M] [--seeds FILE] [--twice] [--canary flip|stray|lose-completion]
-// Kept seeds (FILE) run first. Exit status 0: all promises kept; with --canary: the fault was noticed.
+//   soak [--seed N] [--count M] [--seeds FILE] [--twice] [--trace] [--canary flip|stray|lose-completion]
+// Kept seeds (FILE) run first. --trace prints each packet that is sent. Exit status 0: all promises kept; with
+// --canary: the fault was noticed.
 #include <charconv>
 #include <cstdint>
 #include <cstdio>
@@ -21,6 +22,7 @@ struct Arguments {
   std::uint64_t count = 1;
   std::string seeds_file;
   bool twice = false;
+  bool trace = false;
   Canary canary = Canary::kNone;
 };
 
@@ -34,6 +36,10 @@ bool parse(int argc, char** argv, Arguments& arguments) {
     const std::string_view option = argv[i];
     if (option == "--twice") {
       arguments.twice = true;
+      continue;
+    }
+    if (option == "--trace") {
+      arguments.trace = true;
       continue;
     }
     if (++i == argc) return false;
@@ -72,7 +78,8 @@ bool read_seeds(const std::string& path, std::vector<std::uint64_t>& seeds) {
 int main(int argc, char** argv) {
   Arguments arguments;
   if (!parse(argc, argv, arguments)) {
-    std::fprintf(stderr, "usage: %s [--seed N] [--count M] [--seeds FILE] [--twice] [--canary NAME]\n", argv[0]);
+    std::fprintf(stderr, "usage: %s [--seed N] [--count M] [--seeds FILE] [--twice] [--trace] [--canary NAME]\n",
+                 argv[0]);
     return 2;
   }
   std::vector<std::uint64_t> seeds;
@@ -82,12 +89,13 @@ int main(int argc, char** argv) {
   }
   for (std::uint64_t i = 0; i < arguments.count; ++i) seeds.push_back(arguments.seed + i);
 
+  const rocelab::test::soak::Options options{.canary = arguments.canary, .trace = arguments.trace};
   Outcome total;
   std::uint64_t failures = 0;
   for (const std::uint64_t seed : seeds) {
-    Outcome outcome = rocelab::test::soak::run_seed(seed, arguments.canary);
+    Outcome outcome = rocelab::test::soak::run_seed(seed, options);
     if (arguments.twice && outcome.failure.empty()) {
-      if (rocelab::test::soak::run_seed(seed, arguments.canary).digest != outcome.digest) {
+      if (rocelab::test::soak::run_seed(seed, options).digest != outcome.digest) {
         outcome.failure = "two runs of the same seed sent different packets";
       }
     }
@@ -95,6 +103,8 @@ int main(int argc, char** argv) {
     total.completions += outcome.completions;
     total.packets += outcome.packets;
     total.gave_up += outcome.gave_up;
+    if (outcome.gave_up != 0)
+      std::printf("seed %llu gave up after all retries\n", static_cast<unsigned long long>(seed));
     if (outcome.failure.empty()) continue;
     ++failures;
     std::printf("seed %llu: %s\n", static_cast<unsigned long long>(seed), outcome.failure.c_str());

@@ -11,6 +11,10 @@ namespace {
 
 constexpr std::size_t kMessageBytesMax = 12'000;
 constexpr std::size_t kWindowBytes = 3000;
+// Up to here of a pool other requests are posted, and SENDs; what is left is for receives.
+constexpr std::size_t kOtherPoolBytes = 150'000;
+constexpr std::size_t kSendPoolBytes = 250'000;
+constexpr std::size_t kMessagesOpenMax = 24;
 
 Bytes word_bytes(std::uint64_t value) {
   Bytes bytes(8);
@@ -257,6 +261,8 @@ std::string Traffic::post_bind() {
 
 std::string Traffic::post() {
   const std::uint64_t choice = rng.below(100);
+  if (flow.far.used() > kSendPoolBytes || flow.messages.size() > kMessagesOpenMax) return {};
+  if (std::max(flow.own.used(), flow.far.used()) > kOtherPoolBytes) return post_send();
   if (!flow.connected()) return post_send();
   if (!flow.reliable()) return choice < 60 ? post_send() : post_write();
   if (choice < 35) return post_send();

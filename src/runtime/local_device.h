@@ -99,6 +99,15 @@ class LocalDevice {
       if (!open_) return base::fail(ENODEV, "the device does not survive fork()");
       return device_.engine_.post_send(now_, qpn, request);
     }
+    /// Posts all of them or, with an error, none.
+    Result<void> post_sends(rxe::Qpn qpn, std::span<const rxe::SendRequest> requests) {
+      if (!open_) return base::fail(ENODEV, "the device does not survive fork()");
+      if (auto checked = device_.engine_.check_sends(qpn, requests); !checked) return checked;
+      for (const rxe::SendRequest& request : requests) {
+        if (auto posted = device_.engine_.post_send(now_, qpn, request); !posted) return posted;
+      }
+      return {};
+    }
     Result<void> post_recv(rxe::Qpn qpn, const rxe::RecvRequest& request) {
       if (!open_) return base::fail(ENODEV, "the device does not survive fork()");
       return device_.engine_.post_recv(now_, qpn, request);

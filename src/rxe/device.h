@@ -100,6 +100,8 @@ class Device {
   Result<QpAttr> query_qp(Qpn qpn) const;
   Result<void> destroy_qp(Qpn qpn);
   Result<void> post_send(TimePoint now, Qpn qpn, const SendRequest& request);
+  /// Whether post_send would take all of these, one after the other: for callers who must post all or nothing.
+  Result<void> check_sends(Qpn qpn, std::span<const SendRequest> requests) const;
   Result<void> post_recv(TimePoint now, Qpn qpn, const RecvRequest& request);
   Result<void> attach_mcast(Qpn qpn, const wire::Gid& group);
   Result<void> detach_mcast(Qpn qpn, const wire::Gid& group);

@@ -108,7 +108,35 @@ void copy_data(Qp& qp, const SendRequest& request, std::uint64_t position, SendW
   wqe.piece_count = count;
 }
 
+/// What post_send can say at once: EINVAL, or the message's length.
+Result<std::uint64_t> check_send(const Engine& engine, const Qp& qp, const SendRequest& request) {
+  if (!may_post_send(qp.state)) [[unlikely]]
+    return base::fail(EINVAL, "the QP's state takes no send requests");
+  if (!supported(qp, request.opcode)) [[unlikely]]
+    return base::fail(EINVAL, "the QP's service has no such operation");
+  const auto length = check_pieces(qp, request);
+  if (!length) [[unlikely]]
+    return length;
+  if (request.opcode > SendOpcode::kSendWithImm || qp.is_datagram()) {
+    if (const auto checked = check_operands(engine, qp, request, *length); !checked) {
+      return tl::make_unexpected(checked.error());
+    }
+  }
+  return length;
+}
+
 }  // namespace
+
+Result<void> Device::check_sends(Qpn qpn, std::span<const SendRequest> requests) const {
+  const Engine& engine = *impl_;
+  const Qp* const qp = engine.find_qp(qpn);
+  if (qp == nullptr) return base::fail(EINVAL, "no such queue pair");
+  for (const SendRequest& request : requests) {
+    if (const auto checked = check_send(engine, *qp, request); !checked) return tl::make_unexpected(checked.error());
+  }
+  if (requests.size() > qp->send_queue.room()) return base::fail(ENOMEM, "the send queue has not that much room");
+  return {};
+}
 
 Result<void> Device::post_send(TimePoint now, Qpn qpn, const SendRequest& request) {
   Engine& engine = *impl_;
@@ -116,18 +144,11 @@ Result<void> Device::post_send(TimePoint now, Qpn qpn, const SendRequest& reques
   if (found == nullptr) [[unlikely]]
     return base::fail(EINVAL, "no such queue pair");
   Qp& qp = *found;
-  if (!may_post_send(qp.state)) [[unlikely]]
-    return base::fail(EINVAL, "the QP's state takes no send requests");
-  if (!supported(qp, request.opcode)) [[unlikely]]
-    return base::fail(EINVAL, "the QP's service has no such operation");
-  if (qp.send_queue.full()) [[unlikely]]
-    return base::fail(ENOMEM, "the send queue is full");
-  const auto length = check_pieces(qp, request);
+  const auto length = check_send(engine, qp, request);
   if (!length) [[unlikely]]
     return tl::make_unexpected(length.error());
-  if (request.opcode > SendOpcode::kSendWithImm || qp.is_datagram()) {
-    if (const auto checked = check_operands(engine, qp, request, *length); !checked) return checked;
-  }
+  if (qp.send_queue.full()) [[unlikely]]
+    return base::fail(ENOMEM, "the send queue is full");
 
   const std::uint64_t position = qp.send_queue.tail();
   SendWqe& wqe = qp.send_queue.push();

@@ -87,6 +87,7 @@ class SendQueue {
 
   std::uint32_t capacity() const { return capacity_; }
   bool full() const { return ring_.size() == capacity_; }
+  std::size_t room() const { return capacity_ - ring_.size(); }
   bool empty() const { return ring_.empty(); }
   std::uint64_t head() const { return ring_.head(); }
   std::uint64_t tail() const { return ring_.tail(); }

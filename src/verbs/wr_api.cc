@@ -131,11 +131,8 @@ int post_all(ibv_qp_ex* qp, std::span<const rxe::SendRequest> requests) {
   runtime::LocalDevice* device = local_of(qp->qp_base.context);
   if (device == nullptr) return ENODEV;
   runtime::LocalDevice::Batch batch(*device);
-  for (const rxe::SendRequest& request : requests) {
-    const base::Result<void> posted = batch.post_send(qp->qp_base.qp_num, request);
-    if (!posted) return posted.error().code;
-  }
-  return 0;
+  const base::Result<void> posted = batch.post_sends(qp->qp_base.qp_num, requests);
+  return posted ? 0 : posted.error().code;
 }
 
 int wr_complete(ibv_qp_ex* qp) {

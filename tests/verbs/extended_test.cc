@@ -165,6 +165,13 @@ TEST_CASE("ibv_wr_complete reports what went wrong while building and posts noth
   for (int i = 0; i < 10'000; ++i) ibv_wr_send(ex);
   CHECK(ibv_wr_complete(ex) == ENOMEM);
   CHECK(ibv_poll_cq(lab.cq(), 1, &wc) == 0);
+  ibv_wr_start(ex);
+  ibv_wr_rdma_write(ex, buffer.rkey(), buffer.addr());
+  ibv_wr_set_sge(ex, buffer.lkey(), buffer.addr(), 8);
+  ibv_wr_atomic_fetch_add(ex, buffer.rkey(), buffer.addr(), 1);
+  ibv_wr_set_sge(ex, buffer.lkey(), buffer.addr(), 4);  // an atomic's result has 8 bytes
+  CHECK(ibv_wr_complete(ex) == EINVAL);
+  CHECK(ibv_poll_cq(lab.cq(), 1, &wc) == 0);
   CHECK(ibv_destroy_qp(qp) == 0);
 }
 

@@ -167,6 +167,11 @@ bool Driver::try_enter_poll() {
   return true;
 }
 
+void Driver::enter_poll() {
+  lock_.lock();
+  bump(polls_);
+}
+
 void Driver::drive_for_poll() {
   if (!policy_.may_poll_drive()) return;
   const TimePoint now = clock_.now();

@@ -63,6 +63,8 @@ class Driver final : public ForkListener {
   void release(TimePoint now);
   /// Takes the lock for poll_cq if nobody has it or waits for it.
   bool try_enter_poll();
+  /// The same, but waits: for programs that sleep on events, to which "nothing" must mean nothing.
+  void enter_poll();
   /// The CQ was empty: moves packets once.
   void drive_for_poll();
   void leave_poll();

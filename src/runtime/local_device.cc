@@ -48,6 +48,7 @@ void LocalDevice::deliver_events() {
 
 Result<void> LocalDevice::req_notify_cq(rxe::CqId cq, bool solicited_only) {
   if (!usable()) return base::fail(ENODEV, "the device does not survive fork()");
+  armed_before_.store(true, std::memory_order_relaxed);
   const TimePoint now = enter();
   auto result = engine_.req_notify_cq(cq, solicited_only);
   if (result) driver_.on_armed_cq();
@@ -56,7 +57,11 @@ Result<void> LocalDevice::req_notify_cq(rxe::CqId cq, bool solicited_only) {
 }
 
 std::size_t LocalDevice::poll_cq(rxe::CqId cq, std::span<rxe::Completion> out) {
-  if (!usable() || out.empty() || !driver_.try_enter_poll()) return 0;
+  if (!usable() || out.empty()) return 0;
+  if (!driver_.try_enter_poll()) {
+    if (!armed_before_.load(std::memory_order_relaxed)) return 0;
+    driver_.enter_poll();
+  }
   std::size_t count = engine_.poll_cq(cq, out);
   if (count == 0) {
     driver_.drive_for_poll();

@@ -3,11 +3,12 @@
 // lives as long as the Host.
 //
 // Thread-safety: every method may be called from any thread. Control calls and posts wait for the engine lock (held for
-// bounded bursts only); poll_cq never waits. In a child of fork() the device is gone: every call fails with ENODEV and
-// poll_cq finds nothing (usable() tells).
+// bounded bursts only); poll_cq does not wait while the program only polls. In a child of fork() the device is gone:
+// every call fails with ENODEV and poll_cq finds nothing (usable() tells).
 #pragma once
 
 #include <array>
+#include <atomic>
 #include <cerrno>
 #include <cstddef>
 #include <cstdint>
@@ -129,7 +130,8 @@ class LocalDevice {
     return Batch(*this).post_srq_recv(srq, request);
   }
   /// Pops completions; when there are none, moves packets once (receive, timers, transmit) and pops again. Returns how
-  /// many were written to `out`. Does nothing while another thread is inside the engine.
+  /// many were written to `out`. Does nothing while another thread is inside the engine, until a CQ has been armed for
+  /// the first time: a program that then sleeps relies on an empty poll having seen everything.
   std::size_t poll_cq(rxe::CqId cq, std::span<rxe::Completion> out);
 
  private:
@@ -149,6 +151,7 @@ class LocalDevice {
   const rxe::DeviceAttr limits_;
   rxe::Device engine_;
   EventHandler* handler_ = nullptr;
+  std::atomic<bool> armed_before_{false};  ///< the program uses completion events
 };
 
 }  // namespace rocelab::runtime

@@ -37,7 +37,7 @@ def devinfo(output):
     return absent(output, [r"hca_id:\s+rocelab0", r"transport:\s+InfiniBand", r"node_guid:\s+[0-9a-f:]{19}",
                            r"phys_port_cnt:\s+1", r"atomic_cap:\s+ATOMIC_HCA", r"max_qp:\s+\d+",
                            r"state:\s+PORT_ACTIVE \(4\)", r"max_mtu:\s+4096 \(5\)", r"active_mtu:\s+4096 \(5\)",
-                           r"link_layer:\s+Ethernet", r"GID\[\s*\d+\]:\s+\S+, RoCE v2", r"GID\[\s*\d+\]:\s+\S+, IB/RoCE v1"])
+                           r"link_layer:\s+Ethernet", r"GID\[\s*\d+\]:\s+\S+, RoCE v2", r"GID\[\s*\d+\]:\s+\S+, RoCE v1"])
 
 
 def option(arguments, name, default):

@@ -151,9 +151,9 @@ def gid_indexes(machine):
                              stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
                              check=False).stdout
     found = {}
-    for index, gid, kind in re.findall(r"GID\[\s*(\d+)\]:\s+(\S+?),? (IB/RoCE v1|RoCE v2)", listing):
+    for index, gid, kind in re.findall(r"GID\[\s*(\d+)\]:\s+(\S+), (RoCE v[12])", listing):
         ipv4 = gid.startswith(("::ffff:", "0000:0000:0000:0000:0000:ffff:"))
-        found.setdefault("{v1}" if kind == "IB/RoCE v1" else "{v2}" if ipv4 else "{v6}", index)
+        found.setdefault("{v1}" if kind == "RoCE v1" else "{v2}" if ipv4 else "{v6}", index)
     if len(found) < 3:
         raise Failure(f"the device lacks a GID of some kind (found {found}):\n{listing}")
     return found

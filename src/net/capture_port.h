@@ -1,6 +1,6 @@
 // A tap: passes every call on to another port and writes the frames of both directions to a pcapng file. Several ports
 // of a process may share one writer, each as an interface of the file. A frame is recorded when it is committed or
-// received, whatever happens to it afterwards.
+// received, whatever happens to it afterwards. The file is brought up to date in every pause (an empty rx_burst).
 #pragma once
 
 #include <cstddef>
@@ -26,7 +26,8 @@ class CapturePort final : public Port {
   std::size_t frame_bytes_max() const override { return inner_->frame_bytes_max(); }
   std::byte* tx_reserve(std::size_t bytes) override;
   void tx_commit(std::size_t bytes) override;
-  std::size_t tx_flush() override;
+  std::size_t tx_flush() override { return inner_->tx_flush(); }
+  bool tx_waiting() const override { return inner_->tx_waiting(); }
   std::size_t rx_burst(std::span<Frame> out) override;
   void rx_release() override { inner_->rx_release(); }
   int wait_fd() const override { return inner_->wait_fd(); }
@@ -34,12 +35,11 @@ class CapturePort final : public Port {
   const PortCounters& counters() const override { return inner_->counters(); }
 
  private:
-  void record(Frame frame, bool outgoing);
-
   std::unique_ptr<Port> inner_;
   std::shared_ptr<PcapngWriter> writer_;
   std::uint32_t interface_;           ///< number within the file
   std::byte* reservation_ = nullptr;  ///< what tx_commit will record
+  bool unwritten_ = false;            ///< recorded since the file was last brought up to date
 };
 
 }  // namespace rocelab::net

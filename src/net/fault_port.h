@@ -51,38 +51,42 @@ class FaultPort final : public Port {
   std::size_t frame_bytes_max() const override { return inner_->frame_bytes_max(); }
   std::byte* tx_reserve(std::size_t bytes) override;
   void tx_commit(std::size_t bytes) override;
-  /// Held frames stay held; they leave when later frames have passed, or at the kIdleFlushesMax-th flush in a row that
-  /// had nothing new.
-  std::size_t tx_flush() override;
-  std::size_t rx_burst(std::span<Frame> out) override { return inner_->rx_burst(out); }
+  std::size_t tx_flush() override { return inner_->tx_flush(); }
+  /// Also true while frames are held back, so that the owner keeps polling and they leave in the end.
+  bool tx_waiting() const override { return held_count_ != 0 || inner_->tx_waiting(); }
+  /// Held frames leave when later frames have passed, or at the kIdleBurstsMax-th burst in a row without a new frame.
+  std::size_t rx_burst(std::span<Frame> out) override;
   void rx_release() override { inner_->rx_release(); }
   int wait_fd() const override { return inner_->wait_fd(); }
   bool link_up() const override { return inner_->link_up(); }
   const PortCounters& counters() const override { return inner_->counters(); }
   const FaultCounters& faults() const { return faults_; }
 
-  static constexpr std::size_t kHeldMax = 64;        ///< frames held back at a time; beyond that they pass
-  static constexpr unsigned kIdleFlushesMax = 1000;  ///< so that a held last frame is not held for ever
+  static constexpr std::size_t kHeldMax = 64;      ///< frames held back at a time; beyond that they pass
+  static constexpr unsigned kIdleBurstsMax = 256;  ///< so that a held last frame is not held for ever
 
  private:
   struct Held {
-    std::uint64_t due = 0;  ///< leaves after the frame with this number
-    std::size_t bytes = 0;  ///< 0: free
+    std::uint64_t due = 0;     ///< leaves after the frame with this number
+    std::uint64_t number = 0;  ///< its own
+    std::size_t bytes = 0;     ///< 0: a free place
+    unsigned copies = 0;
   };
 
-  void send(const std::byte* frame, std::size_t bytes);
-  bool hold(const std::byte* frame, std::size_t bytes, std::uint64_t frames);
-  void release_due(std::uint64_t upto);
+  void send(const std::byte* frame, std::size_t bytes, unsigned copies);
+  bool hold(std::size_t bytes, unsigned copies, std::uint64_t due);
+  /// Sends what is due after frame `number`, in the order of sending.
+  void release(std::uint64_t number);
 
   std::unique_ptr<Port> inner_;
   const FaultOptions options_;
   base::Rng rng_;
-  std::vector<std::byte> staging_;  ///< the reservation handed out
-  std::vector<std::byte> held_bytes_;
+  std::vector<std::byte> staging_;     ///< the reservation handed out
+  std::vector<std::byte> held_bytes_;  ///< kHeldMax frames
   std::vector<Held> held_;
+  std::size_t held_count_ = 0;
   std::uint64_t sent_ = 0;  ///< frames committed by the owner
-  unsigned idle_flushes_ = 0;
-  bool fresh_ = false;  ///< something was committed since the last flush
+  unsigned idle_bursts_ = 0;
   FaultCounters faults_;
 };
 

@@ -40,8 +40,11 @@ class Port {
   virtual std::byte* tx_reserve(std::size_t bytes) = 0;
   /// The frame in the last reservation is complete and `bytes` long. It may leave now or at tx_flush().
   virtual void tx_commit(std::size_t bytes) = 0;
-  /// Everything committed leaves now. Returns how many frames the other side has been given by this call.
+  /// Everything committed leaves now. Returns how many frames the other side has been given since the last call.
   virtual std::size_t tx_flush() = 0;
+  /// True: frames are committed that could not leave yet (full ring); every later call tries again. An owner that is
+  /// about to sleep looks at this first.
+  virtual bool tx_waiting() const { return false; }
 
   /// Up to min(out.size(), kBurstMax) received frames, oldest first. Between two bursts there is an rx_release().
   virtual std::size_t rx_burst(std::span<Frame> out) = 0;

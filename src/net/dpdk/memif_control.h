@@ -1,0 +1,81 @@
+// The control side of all memif links of a process: one thread that waits for the handshakes' sockets, in place of
+// EAL's interrupt thread, and one lock. DPDK's driver unmaps a link's memory from its handshake callback as soon as the
+// peer is gone, whatever another thread is doing with it; here callbacks run under the lock that a port also holds
+// during each burst, so that a peer may be killed at any moment.
+//
+// The driver reaches this through memif_calls.cc. Lives from the first memif port to the end of the process.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <map>
+
+#include "base/result.h"
+
+struct rte_intr_handle;
+
+namespace rocelab::net::dpdk {
+
+/// Bursts only try (a burst that can't have it moves nothing), control waits. Not recursive.
+class ControlLock {
+ public:
+  bool try_lock() noexcept {
+    return wanted_.load(std::memory_order_relaxed) == 0 && !held_.exchange(true, std::memory_order_acquire);
+  }
+  void lock() noexcept;
+  void unlock() noexcept { held_.store(false, std::memory_order_release); }
+
+ private:
+  std::atomic<bool> held_{false};
+  std::atomic<unsigned> wanted_{0};  ///< threads in lock(): bursts step back
+};
+
+/// Same types as DPDK's rte_intr_callback_fn and rte_intr_unregister_callback_fn.
+using DriverCallback = void (*)(void* argument);
+using DriverFarewell = void (*)(rte_intr_handle* handle, void* argument);
+
+class MemifControl {
+ public:
+  /// The process's instance; the first call starts its thread. Needs EAL.
+  static base::TextResult<MemifControl*> instance();
+
+  ControlLock& lock() { return lock_; }
+
+  // Called with the lock held; results as DPDK's functions of the same names give them.
+  int register_callback(rte_intr_handle* handle, int fd, DriverCallback callback, void* argument);
+  int unregister_callback(int fd, DriverCallback callback, void* argument);
+  int unregister_later(int fd, DriverCallback callback, void* argument, DriverFarewell farewell);
+  /// Drops and closes a descriptor that the driver has forgotten: it frees a listener without unregistering it.
+  void forget(int fd);
+  /// The descriptor that was registered last: a listener's, right after its port was made.
+  int last_registered() const { return last_registered_; }
+  /// The handle that the driver made last: a transmit queue's, right after its set-up. The driver never frees that.
+  rte_intr_handle* last_handle() const { return last_handle_; }
+  void note_handle(rte_intr_handle* handle) { last_handle_ = handle; }
+
+ private:
+  struct Entry {
+    rte_intr_handle* handle = nullptr;
+    int fd = -1;
+    DriverCallback callback = nullptr;
+    void* argument = nullptr;
+    bool active = false;                ///< its callback is running
+    DriverFarewell farewell = nullptr;  ///< what to call when it has returned
+  };
+  using Entries = std::map<std::uint64_t, Entry>;
+
+  explicit MemifControl(int epoll_fd) : epoll_fd_(epoll_fd) {}
+  Entries::iterator find(int fd, DriverCallback callback, void* argument);
+  void drop(Entries::iterator entry);
+  void handle(std::uint64_t id);
+  [[noreturn]] void run();
+
+  const int epoll_fd_;
+  ControlLock lock_;
+  Entries entries_;  ///< by a number that is never used again, so that a late event finds nothing
+  std::uint64_t next_id_ = 1;
+  int last_registered_ = -1;
+  rte_intr_handle* last_handle_ = nullptr;
+};
+
+}  // namespace rocelab::net::dpdk

@@ -3,12 +3,10 @@
 
 #include <fmt/format.h>
 #include <pthread.h>
-#include <rte_cycles.h>
 #include <rte_eal.h>
 #include <rte_errno.h>
 #include <sched.h>
 #include <signal.h>
-#include <time.h>
 
 #include <array>
 #include <atomic>
@@ -108,24 +106,3 @@ bool eal_usable() {
 }
 
 }  // namespace rocelab::net::dpdk
-
-// Two functions of EAL that we replace (linked with --wrap).
-
-/// EAL would leave an empty directory behind, which only processes that share memory with it would use.
-extern "C" int __wrap_eal_create_runtime_dir() { return 0; }
-
-/// EAL's own measurement sleeps for 100 ms. Nothing that we use of DPDK needs the
-/// frequency exactly.
-extern "C" std::uint64_t __wrap_get_tsc_freq() {
-  constexpr std::int64_t kSampleNs = 1'000'000;
-  const auto now_ns = [] {
-    timespec now{};
-    clock_gettime(CLOCK_MONOTONIC_RAW, &now);
-    return now.tv_sec * 1'000'000'000L + now.tv_nsec;
-  };
-  const std::int64_t begin_ns = now_ns();
-  const std::uint64_t begin = rte_rdtsc();
-  std::int64_t elapsed_ns = 0;
-  while (elapsed_ns < kSampleNs) elapsed_ns = now_ns() - begin_ns;
-  return (rte_rdtsc() - begin) * 1'000'000'000U / static_cast<std::uint64_t>(elapsed_ns);
-}

@@ -1,4 +1,4 @@
-// What DPDK's memif driver calls instead of the C library and EAL (memif.redirect renames its undefined symbols when
+// What DPDK's memif driver calls instead of the C library and EAL (memif.objcopy renames its undefined symbols when
 // the archive is copied). Descriptors get close-on-exec, so that a program which a killed process had started does not
 // hold its links open; nothing blocks on a peer that stands still; no SIGPIPE; callbacks go to MemifControl. The
 // driver's signatures, C linkage, no exceptions. All callers hold MemifControl's lock.

@@ -1,4 +1,4 @@
-// What DPDK's af_packet driver calls instead of the C library (af_packet.redirect): its socket gets the filter of
+// What DPDK's af_packet driver calls instead of the C library (af_packet.objcopy): its socket gets the filter of
 // packet_socket.h before it is bound, and becomes the port's wait_fd(); nothing waits for a full ring.
 #include "net/dpdk/packet_calls.h"
 

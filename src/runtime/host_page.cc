@@ -64,6 +64,24 @@ base::TextResult<void> lock_claims_of(int fd, const std::string& path) {
   return base::fail_text(fmt::format("host page `{}`: another process holds its lock (is one stopped?)", path));
 }
 
+/// Maps the file by an open of its own: a mapping keeps its open file alive, and with it the locks, which would then
+/// survive the close in a forked child. nullptr: errno says why.
+void* map_of(int directory, const struct stat& expected, std::size_t bytes) {
+  const int fd = openat(directory, HostPage::kFileName, O_RDWR | O_NOFOLLOW | O_CLOEXEC);
+  if (fd < 0) return nullptr;
+  struct stat status {};
+  void* memory = MAP_FAILED;
+  if (fstat(fd, &status) == 0 && status.st_ino == expected.st_ino && status.st_dev == expected.st_dev) {
+    memory = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+  } else {
+    errno = ESTALE;
+  }
+  const int error = errno;
+  close(fd);
+  errno = error;
+  return memory == MAP_FAILED ? nullptr : memory;
+}
+
 }  // namespace
 
 struct HostPage::Layout {
@@ -102,8 +120,8 @@ base::TextResult<HostPage> HostPage::open(const RunDirectory& directory, std::ui
   if (!sized && (ftruncate(fd, 0) != 0 || ftruncate(fd, static_cast<off_t>(sizeof(Layout))) != 0)) {
     return failed("cannot size it");
   }
-  void* memory = mmap(nullptr, sizeof(Layout), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-  if (memory == MAP_FAILED) return failed("cannot map it");
+  void* memory = map_of(directory.fd(), status, sizeof(Layout));
+  if (memory == nullptr) return failed("cannot map it");
   page.page_ = static_cast<Layout*>(memory);
   if (page.page_->magic.load() != kMagic || page.page_->counters_layout.load() != layout) {
     if (in_use) return foreign();

@@ -25,15 +25,9 @@ class ProgressPolicy {
 
   /// A poll_cq found nothing. True: the application takes the lead with this call.
   bool on_empty_poll(base::TimePoint now) {
-    const base::Duration gap = now - last_call_;
-    last_call_ = now;
+    const base::Duration gap = pay_for_gap(now);
     if (mode_ == ProgressMode::kThread || application_drives_) return false;
-    if (gap <= kShortGap) {
-      credit_ = credit_ + gap;
-    } else {
-      const base::Duration fine = gap > kCreditWanted ? kCreditWanted : gap * 4;
-      credit_ = credit_ > fine ? credit_ - fine : base::Duration();
-    }
+    if (gap <= kShortGap) credit_ = credit_ + gap;
     if (credit_ < (mode_ == ProgressMode::kPoll && !armed_ ? base::Duration() : kCreditWanted)) return false;
     application_drives_ = true;
     armed_ = false;
@@ -42,7 +36,7 @@ class ProgressPolicy {
   }
 
   /// Any other verbs call.
-  void on_call(base::TimePoint now) { last_call_ = now; }
+  void on_call(base::TimePoint now) { pay_for_gap(now); }
 
   /// A CQ was armed: the caller is about to sleep. True: the thread takes the lead with this call.
   bool on_arm() {
@@ -70,6 +64,16 @@ class ProgressPolicy {
   static constexpr base::Duration kTickOfPollMode = base::Duration::ms(10);
 
  private:
+  base::Duration pay_for_gap(base::TimePoint now) {
+    const base::Duration gap = now - last_call_;
+    last_call_ = now;
+    if (gap > kShortGap) {
+      const base::Duration price = gap > kCreditWanted ? kCreditWanted : gap * 4;
+      credit_ = credit_ > price ? credit_ - price : base::Duration();
+    }
+    return gap;
+  }
+
   const ProgressMode mode_;
   bool application_drives_ = false;
   bool armed_ = false;

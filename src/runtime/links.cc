@@ -211,6 +211,8 @@ void Links::on_invitation(const ControlMessage& message, TimePoint now) {
   Link& link = links_[message.from_slot];
   if (link.state != Link::State::kNone && link.generation != message.from_generation) drop(link);
   if (link.state == Link::State::kUp && !link.port->link_up()) drop(link);  // the peer has lost its end and tries again
+  // What has just failed here would fail again: the peer keeps asking, and we try once every kRefusedFor.
+  if (link.state == Link::State::kRefused && now - link.since < kRefusedFor) return;
   if (link.state == Link::State::kNone || link.state == Link::State::kRefused) {
     want(link, message.from_slot, message.from_generation, now);
   }

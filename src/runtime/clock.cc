@@ -15,6 +15,8 @@ namespace {
 
 constexpr std::uint64_t kCalibrationNs = 10'000'000;
 constexpr std::uint64_t kResyncNs = 1'000'000'000;
+constexpr std::uint64_t kCloseTicks = 20'000;  ///< a few microseconds; an interruption takes longer
+constexpr int kSampleTriesMax = 4;
 
 std::uint64_t monotonic_ns() {
   timespec time{};
@@ -36,25 +38,36 @@ std::uint64_t read_counter() { return 0; }
 
 }  // namespace
 
-Clock::Clock() : has_counter_(invariant_counter()), anchor_ticks_(read_counter()), anchor_ns_(monotonic_ns()) {}
+Clock::Clock() : has_counter_(invariant_counter()) { resynchronise(); }
 
-std::uint64_t Clock::resynchronise(std::uint64_t ticks) {
-  const std::uint64_t ns = monotonic_ns();
-  const std::uint64_t passed_ns = ns - anchor_ns_, passed_ticks = ticks - anchor_ticks_;
-  if (has_counter_ && passed_ns >= kCalibrationNs) {
-    // A process that slept for hours would overflow the product below: such an interval only moves the anchor.
-    const bool measurable =
-        passed_ns < 10 * kResyncNs && passed_ticks > passed_ns / 100 && passed_ticks < passed_ns * 100;
-    if (measurable) {
-      ps_per_tick_q20_ = ((passed_ns * 1'000) << 20) / passed_ticks;
-      resync_ticks_ = passed_ticks * (kResyncNs / 1'000) / (passed_ns / 1'000);
-    } else {
-      resync_ticks_ = 0;
-    }
-    anchor_ns_ = ns;
-    anchor_ticks_ = ticks;
+Clock::Sample Clock::sample() {
+  // A thread may lose its processor between the two readings: an error of milliseconds in what is taken for one
+  // instant.
+  Sample taken;
+  for (int tries = 0; tries < kSampleTriesMax && !taken.close; ++tries) {
+    const std::uint64_t before = read_counter();
+    taken.ns = monotonic_ns();
+    const std::uint64_t after = read_counter();
+    taken.ticks = before + (after - before) / 2;
+    taken.close = after - before < kCloseTicks;
   }
-  return ns * 1'000;
+  return taken;
+}
+
+std::uint64_t Clock::resynchronise() {
+  const Sample now = sample();
+  if (!has_counter_ || !now.close) return now.ns * 1'000;
+  const std::uint64_t passed_ns = now.ns - anchor_ns_, passed_ticks = now.ticks - anchor_ticks_;
+  if (anchored_ && passed_ns < kCalibrationNs) return now.ns * 1'000;
+  // A process that slept for hours would overflow the product below: such an interval only moves the anchor.
+  const bool measurable =
+      anchored_ && passed_ns < 10 * kResyncNs && passed_ticks > passed_ns / 100 && passed_ticks < passed_ns * 100;
+  ps_per_tick_q20_ = measurable ? ((passed_ns * 1'000) << 20) / passed_ticks : 0;
+  resync_ticks_ = measurable ? passed_ticks * (kResyncNs / 1'000) / (passed_ns / 1'000) : 0;
+  anchor_ns_ = now.ns;
+  anchor_ticks_ = now.ticks;
+  anchored_ = true;
+  return now.ns * 1'000;
 }
 
 base::TimePoint Clock::now() {
@@ -64,7 +77,7 @@ base::TimePoint Clock::now() {
       passed < resync_ticks_
           ? anchor_ns_ * 1'000 +
                 static_cast<std::uint64_t>(static_cast<unsigned __int128>(passed) * ps_per_tick_q20_ >> 20)
-          : resynchronise(ticks);
+          : resynchronise();
   if (ps > last_ps_) last_ps_ = ps;
   return base::TimePoint::from_ps(last_ps_);
 }

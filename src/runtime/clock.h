@@ -15,10 +15,18 @@ class Clock {
   base::TimePoint now();
 
  private:
+  /// Both clocks at one instant.
+  struct Sample {
+    std::uint64_t ticks = 0;
+    std::uint64_t ns = 0;
+    bool close = false;  ///< read without an interruption in between
+  };
+  static Sample sample();
   /// Reads the kernel's clock and, when enough time has passed since the last anchor, the counter's rate.
-  std::uint64_t resynchronise(std::uint64_t ticks);
+  std::uint64_t resynchronise();
 
   bool has_counter_ = false;
+  bool anchored_ = false;
   std::uint64_t anchor_ticks_ = 0;
   std::uint64_t anchor_ns_ = 0;
   std::uint64_t resync_ticks_ = 0;     ///< ticks after the anchor when the kernel is asked again; 0: always

@@ -161,13 +161,13 @@ tl::unexpected<FrameError> fail(FrameError error) { return tl::make_unexpected(e
 tl::expected<void, FrameError> parse_link(std::span<const std::byte> frame, wire::Path& path, std::uint16_t& type,
                                           std::span<const std::byte>& rest) {
   if (frame.size() < wire::EthernetHeader::kSize) return fail(FrameError::kTruncated);
-  const auto ethernet = wire::EthernetHeader::parse(frame);
-  path.destination_mac = ethernet.destination;
-  path.source_mac = ethernet.source;
-  path.has_vlan = ethernet.type == wire::ethertype::kVlan;
+  // EthernetHeader::parse in place: its addresses would go through a temporary.
+  std::memcpy(path.destination_mac.data(), frame.data(), path.destination_mac.size());
+  std::memcpy(path.source_mac.data(), frame.data() + 6, path.source_mac.size());
+  type = wire::load_be<std::uint16_t>(frame.data() + 12);
+  path.has_vlan = type == wire::ethertype::kVlan;
   path.vlan_id = 0;
   path.priority = 0;
-  type = ethernet.type;
   rest = frame.subspan(wire::EthernetHeader::kSize);
   if (!path.has_vlan) return {};
   if (rest.size() < wire::VlanTag::kSize) return fail(FrameError::kTruncated);
@@ -196,7 +196,7 @@ tl::expected<std::span<const std::byte>, FrameError> parse_network(std::uint16_t
 /// BTH, extension headers and payload; `transport` ends in the ICRC, which is not looked at.
 tl::expected<void, FrameError> parse_transport(std::span<const std::byte> transport, Packet& packet) {
   if (transport.size() < wire::Bth::kSize + kIcrcBytes) return fail(FrameError::kTruncated);
-  packet.bth = wire::Bth::parse(transport);
+  packet.bth.read(transport);
   if (packet.bth.version != 0) return fail(FrameError::kBadVersion);
   if (!is_valid(packet.bth.opcode)) return fail(FrameError::kUnknownOpcode);
   const std::size_t headers = wire::Bth::kSize + extension_size(packet.bth.opcode);

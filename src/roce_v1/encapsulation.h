@@ -21,8 +21,8 @@ void emit_headers(const wire::Path& path, std::size_t transport_bytes, std::byte
 /// returns the transport's bytes.
 tl::expected<std::span<const std::byte>, wire::FrameError> parse(std::span<const std::byte> bytes, wire::Path& path);
 
-/// The ICRC of a packet that starts at its GRH and is `bytes_before_icrc` long without the ICRC. Traffic class, flow
-/// label, hop limit and the BTH's reserved byte count as ones (IBTA vol 1, 7.8.1).
+/// The ICRC of a packet that starts at its GRH and is `bytes_before_icrc` long (whole words) without the ICRC. Traffic
+/// class, flow label, hop limit and the BTH's reserved byte count as ones (IBTA vol 1, 7.8.1).
 std::uint32_t icrc(const std::byte* grh, std::size_t bytes_before_icrc);
 
 }  // namespace rocelab::roce_v1

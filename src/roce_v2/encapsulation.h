@@ -25,8 +25,9 @@ tl::expected<std::span<const std::byte>, wire::FrameError> parse_ipv4(std::span<
 tl::expected<std::span<const std::byte>, wire::FrameError> parse_ipv6(std::span<const std::byte> bytes,
                                                                       wire::Path& path);
 
-/// The ICRC of a packet that starts at its IP header and is `bytes_before_icrc` long without the ICRC. TOS/traffic
-/// class, flow label, TTL/hop limit, both checksums and the byte of BTH with FECN and BECN count as ones (A17.3.2).
+/// The ICRC of a packet that starts at its IP header and is `bytes_before_icrc` long (whole words) without the ICRC.
+/// TOS/traffic class, flow label, TTL/hop limit, both checksums and the byte of BTH with FECN and BECN count as ones
+/// (A17.3.2).
 std::uint32_t icrc_ipv4(const std::byte* ip, std::size_t bytes_before_icrc);
 std::uint32_t icrc_ipv6(const std::byte* ip, std::size_t bytes_before_icrc);
 

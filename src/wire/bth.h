@@ -37,22 +37,26 @@ struct Bth {
 
   /// bytes.size() >= kSize.
   static Bth parse(std::span<const std::byte> bytes) {
-    const std::byte* p = bytes.data();
     Bth bth;
-    bth.opcode = static_cast<Opcode>(load_u8(p));
-    const std::uint8_t flags = load_u8(p + 1);
-    bth.solicited = (flags & 0x80) != 0;
-    bth.migrated = (flags & 0x40) != 0;
-    bth.pad_count = (flags >> 4) & 3;
-    bth.version = flags & 0x0f;
-    bth.pkey = load_be<std::uint16_t>(p + 2);
-    const std::uint8_t congestion = load_u8(p + 4);
-    bth.fecn = (congestion & 0x80) != 0;
-    bth.becn = (congestion & 0x40) != 0;
-    bth.destination_qpn = load_be24(p + 5);
-    bth.ack_request = (load_u8(p + 8) & 0x80) != 0;
-    bth.psn = Psn(load_be24(p + 9));
+    bth.read(bytes);
     return bth;
+  }
+  /// The same in place, for the path of every packet: compilers build what parse() returns in a temporary.
+  void read(std::span<const std::byte> bytes) {
+    const std::byte* p = bytes.data();
+    opcode = static_cast<Opcode>(load_u8(p));
+    const std::uint8_t flags = load_u8(p + 1);
+    solicited = (flags & 0x80) != 0;
+    migrated = (flags & 0x40) != 0;
+    pad_count = (flags >> 4) & 3;
+    version = flags & 0x0f;
+    pkey = load_be<std::uint16_t>(p + 2);
+    const std::uint8_t congestion = load_u8(p + 4);
+    fecn = (congestion & 0x80) != 0;
+    becn = (congestion & 0x40) != 0;
+    destination_qpn = load_be24(p + 5);
+    ack_request = (load_u8(p + 8) & 0x80) != 0;
+    psn = Psn(load_be24(p + 9));
   }
 
   /// bytes.size() >= kSize; writes every byte, reserved bits as zero.

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <array>
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -13,73 +14,79 @@ namespace rocelab::wire {
 /// Continues a CRC over `length` more bytes. Starting from 0 this is zlib's crc32().
 std::uint32_t crc32_continue(std::uint32_t crc, const std::byte* data, std::size_t length);
 
-/// Which bits of the first kHeader bytes of a packet count as ones; eight bytes of ones for the LRH are in front.
+/// Which bits of the first kHeader bytes of a packet count as ones, and the ICRC with them.
+///
+/// The CRC's register starts as ones, which is the same as starting as zeros and complementing the first four bytes;
+/// and a register of zeros does not see zeros that come in front. Of the eight bytes of ones that stand for the LRH,
+/// the first four thereby become zeros, which may be as many as we like: just so many that everything ends on a
+/// multiple of sixteen bytes, because ISA-L is slow with remainders.
 template <std::size_t kHeader>
 class IcrcMask {
  public:
-  static constexpr std::size_t kOnes = 8;
-  static constexpr std::size_t kSize = kOnes + kHeader;
-
   constexpr IcrcMask() {
-    for (std::size_t i = 0; i < kOnes; ++i) bytes_[i] = 0xff;
+    for (std::size_t i = 0; i < kOnes; ++i) bytes_[kVector + i] = 0xff;
   }
   /// The byte at that offset from the packet's network header.
   constexpr IcrcMask& mask(std::size_t offset, std::uint8_t bits = 0xff) {
-    bytes_[kOnes + offset] = bits;
+    bytes_[kVector + kOnes + offset] = bits;
     return *this;
   }
 
-  /// The ICRC of `bytes` bytes at `packet` (at least kHeader): one call of ISA-L for what is copied to be masked, one
-  /// for what lies behind. A short rest goes into the copy, as ISA-L is slow below 16 bytes.
+  /// The ICRC of `bytes` bytes at `packet`: at least kHeader, and whole words, as a packet's padding makes them. One
+  /// call of ISA-L for what is copied to be masked, and one for what lies behind unless that is short.
   std::uint32_t icrc(const std::byte* packet, std::size_t bytes) const {
-    alignas(kVector) std::byte copy[kSize + kShort];
-    const std::byte* const end = packet + bytes;
-    if (bytes - kHeader > kShort) {
-      copy_masked<kWhole>(packet, copy);
-      const std::byte* const rest = packet + (kWhole - kOnes);
-      return crc32_continue(crc32_continue(0, copy, kWhole), rest, static_cast<std::size_t>(end - rest));
-    }
-    copy_masked<kSize>(packet, copy);
-    const std::byte* const rest = packet + kHeader;
-    const auto rest_bytes = static_cast<std::size_t>(end - rest);
-    std::memcpy(copy + kSize, rest, rest_bytes);
-    return crc32_continue(0, copy, kSize + rest_bytes);
+    const std::size_t zeros = (0 - (kOnes + bytes)) & (kVector - sizeof(std::uint32_t));
+    const std::size_t lead = zeros + kOnes;  // bytes of the copy in front of the packet: 4 to 16
+    const std::size_t total = lead + bytes;
+    const std::size_t masked = (lead + kHeader + kVector - 1) & ~(kVector - 1);
+    const std::size_t copied = total <= kWhole ? total : masked;
+    const auto* const mask = reinterpret_cast<const std::byte*>(bytes_.data()) + kVector - zeros;
+    alignas(kVector) std::byte copy[kWhole];
+    store(start(packet, zeros) | load(mask), copy);
+    std::size_t at = kVector;
+    for (; at < masked; at += kVector) store(load(packet + (at - lead)) | load(mask + at), copy + at);
+    for (; at < copied; at += kVector) store(load(packet + (at - lead)), copy + at);
+    const std::uint32_t crc = crc32_continue(kZeroRegister, copy, copied);
+    return copied == total ? crc : crc32_continue(crc, packet + (copied - lead), total - copied);
   }
 
  private:
   using Vector [[gnu::vector_size(16)]] = std::uint64_t;
   static constexpr std::size_t kVector = sizeof(Vector);
-  static constexpr std::size_t kShort = 32;
-  static constexpr std::size_t kWhole = (kSize + kVector - 1) / kVector * kVector;  // whole vectors, a bit of the rest
+  static constexpr std::size_t kOnes = 4;
+  static constexpr std::size_t kWhole = 128;                   // up to here a copy costs less than a second call
+  static constexpr std::uint32_t kZeroRegister = 0xffff'ffff;  // ISA-L complements what it is given
 
   /// Sixteen bytes at a time, as the CRC will read them: narrower stores could not be forwarded to its loads.
-  template <std::size_t kBytes>
-  void copy_masked(const std::byte* packet, std::byte* out) const {
-    std::uint64_t first;
-    std::memcpy(&first, packet, sizeof first);
-    put(Vector{0, first}, 0, out);
-    std::size_t at = kVector;
-    for (; at + kVector <= kBytes; at += kVector) {
-      Vector piece;
-      std::memcpy(&piece, packet + at - kOnes, sizeof piece);
-      put(piece, at, out);
-    }
-    for (; at < kBytes; at += sizeof(std::uint32_t)) {
-      std::uint32_t piece;
-      std::memcpy(&piece, packet + at - kOnes, sizeof piece);
-      put(piece, at, out);
-    }
+  static Vector load(const std::byte* from) {
+    Vector vector;
+    std::memcpy(&vector, from, sizeof vector);
+    return vector;
   }
-  template <class Piece>
-  void put(Piece piece, std::size_t at, std::byte* out) const {
-    Piece ones;
-    std::memcpy(&ones, bytes_.data() + at, sizeof ones);
-    piece |= ones;
-    std::memcpy(out + at, &piece, sizeof piece);
+  static void store(Vector vector, std::byte* to) { std::memcpy(to, &vector, sizeof vector); }
+
+  /// The copy's first sixteen bytes before masking: zeros, four more of them, and what room there is for the packet.
+  static Vector start(const std::byte* packet, std::size_t zeros) {
+    static_assert(std::endian::native == std::endian::little, "the lanes are put together for little-endian machines");
+    std::uint64_t words[2];
+    std::uint32_t word;
+    std::memcpy(words, packet, sizeof words);
+    std::memcpy(&word, packet, sizeof word);
+    switch (zeros) {
+      case 0:
+        return Vector{static_cast<std::uint64_t>(word) << 32, words[0] >> 32 | words[1] << 32};
+      case 4:
+        return Vector{0, words[0]};
+      case 8:
+        return Vector{0, static_cast<std::uint64_t>(word) << 32};
+      default:
+        return Vector{0, 0};
+    }
   }
 
-  static_assert(kHeader % 4 == 0 && kHeader >= 8);
-  alignas(kVector) std::array<std::uint8_t, kWhole> bytes_{};
+  static_assert(kHeader % 4 == 0 && kHeader >= 16 && kHeader + kOnes + 2 * kVector <= kWhole);
+  // In front sixteen zeros, then the ones of the LRH, then the header's mask, then zeros.
+  alignas(kVector) std::array<std::uint8_t, kVector + kOnes + kHeader + 2 * kVector> bytes_{};
 };
 
 }  // namespace rocelab::wire

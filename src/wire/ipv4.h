@@ -32,11 +32,9 @@ struct Ipv4Header {
 
   /// The one's complement sum of RFC 1071 over the 20 bytes; 0xffff in a header whose checksum is right.
   static std::uint16_t sum(const std::byte* p) {
-    std::uint32_t total = 0;
-    for (std::size_t i = 0; i < kSize; i += 2) total += load_be<std::uint16_t>(p + i);
-    total = (total & 0xffff) + (total >> 16);
-    total = (total & 0xffff) + (total >> 16);
-    return static_cast<std::uint16_t>(total);
+    std::uint64_t total = 0;
+    for (std::size_t i = 0; i < kSize; i += 4) total += load_be<std::uint32_t>(p + i);
+    return fold(total);
   }
 
   /// bytes.size() >= kSize. Does not look at version, IHL and checksum: see valid().
@@ -55,22 +53,32 @@ struct Ipv4Header {
   static bool valid(std::span<const std::byte> bytes) {
     return load_u8(bytes.data()) == 0x45 && sum(bytes.data()) == 0xffff;
   }
-  /// bytes.size() >= kSize; computes the checksum.
+  /// bytes.size() >= kSize; computes the checksum, from the values: reading the bytes back would wait for their stores.
   void emit(std::span<std::byte> bytes) const {
     std::byte* p = bytes.data();
-    store_u8(p, 0x45);
-    store_u8(p + 1, traffic_class);
-    store_be<std::uint16_t>(p + 2, total_length);
-    store_be<std::uint16_t>(p + 4, identification);
-    store_be<std::uint16_t>(p + 6, flags_and_offset);
-    store_u8(p + 8, ttl);
-    store_u8(p + 9, protocol);
-    store_be<std::uint16_t>(p + 10, 0);
+    const std::uint32_t words[] = {0x4500'0000u | static_cast<std::uint32_t>(traffic_class) << 16 | total_length,
+                                   static_cast<std::uint32_t>(identification) << 16 | flags_and_offset,
+                                   static_cast<std::uint32_t>(ttl) << 24 | static_cast<std::uint32_t>(protocol) << 16,
+                                   source, destination};
+    std::uint64_t total = 0;
+    for (const std::uint32_t word : words) total += word;
+    const auto checksum = static_cast<std::uint16_t>(~fold(total));
+    store_be<std::uint32_t>(p, words[0]);
+    store_be<std::uint32_t>(p + 4, words[1]);
+    store_be<std::uint32_t>(p + 8, words[2] | checksum);
     store_be<std::uint32_t>(p + 12, source);
     store_be<std::uint32_t>(p + 16, destination);
-    store_be<std::uint16_t>(p + 10, static_cast<std::uint16_t>(~sum(p)));
   }
   friend bool operator==(const Ipv4Header&, const Ipv4Header&) = default;
+
+ private:
+  static std::uint16_t fold(std::uint64_t total) {
+    total = (total & 0xffff'ffff) + (total >> 32);
+    total = (total & 0xffff) + (total >> 16);
+    total = (total & 0xffff) + (total >> 16);
+    total = (total & 0xffff) + (total >> 16);
+    return static_cast<std::uint16_t>(total);
+  }
 };
 
 }  // namespace rocelab::wire

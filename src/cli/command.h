@@ -26,6 +26,7 @@ void set_action(CLI::App& command, std::function<int()> action);
 /// "rocelab NAME: text" on standard error; returns `status`.
 int fail(std::string_view command, std::string_view text, int status);
 
+void add_dev_command(CLI::App& app);
 /// `tail` is what followed `--` on the command line; it must outlive the parsing.
 void add_run_command(CLI::App& app, const std::vector<std::string>& tail);
 void add_pcap_command(CLI::App& app);

@@ -123,7 +123,7 @@ std::string with_entry(const std::string& list, const std::string& entry, bool a
   return at_end ? kept + ":" + entry : entry + ":" + kept;
 }
 
-int launch(const std::vector<std::string>& program, const std::vector<std::pair<std::string, std::string>>& variables) {
+int launch(const std::vector<std::string>& program) {
   const std::string path = find_program(program.front(), variable("PATH"));
   if (path.empty()) return fail("run", fmt::format("{}: program not found", program.front()), kExitNotFound);
   if (const std::string objection = linker_objection(path); !objection.empty()) {
@@ -132,7 +132,6 @@ int launch(const std::vector<std::string>& program, const std::vector<std::pair<
   const auto folder = find_library_folder();
   if (!folder) return fail("run", folder.error(), kExitOwnFault);
 
-  for (const auto& [name, value] : variables) setenv(name.c_str(), value.c_str(), 1);
   setenv("LD_LIBRARY_PATH", with_entry(variable("LD_LIBRARY_PATH"), *folder, false).c_str(), 1);
   setenv("LD_PRELOAD", with_entry(variable("LD_PRELOAD"), *folder + "/" + kPreloadLibrary, true).c_str(), 1);
 

@@ -4,7 +4,6 @@
 #pragma once
 
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "base/result.h"
@@ -26,6 +25,6 @@ std::string linker_objection(const std::string& path);
 std::string with_entry(const std::string& list, const std::string& entry, bool at_end);
 
 /// Does not return when the program was started; else the exit status, the reason printed.
-int launch(const std::vector<std::string>& program, const std::vector<std::pair<std::string, std::string>>& variables);
+int launch(const std::vector<std::string>& program);
 
 }  // namespace rocelab::cli

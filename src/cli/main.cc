@@ -23,6 +23,7 @@ int run_command(std::vector<std::string> arguments) {
   app.set_help_all_flag("--help-all", "Print the help of every subcommand");
   app.require_subcommand(1);
   rocelab::cli::add_run_command(app, tail);
+  rocelab::cli::add_dev_command(app);
   rocelab::cli::add_pcap_command(app);
   try {
     std::reverse(arguments.begin(), arguments.end());  // CLI11 takes a vector from the back

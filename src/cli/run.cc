@@ -2,29 +2,41 @@
 // does the work: LD_LIBRARY_PATH makes the program load our libibverbs.so.1, LD_PRELOAD adds the shim that serves
 // /sys/class/infiniband, and ROCELAB_* variables carry the options to the library.
 #include <CLI/CLI.hpp>
+#include <cstdlib>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "cli/command.h"
 #include "cli/launch.h"
+#include "cli/settings.h"
+#include "cli/sysfs_tree.h"
+#include "runtime/identity.h"
+#include "runtime/run_directory.h"
 
 namespace rocelab::cli {
 
 namespace {
 
-struct Options {
-  std::vector<std::pair<std::string, std::string>> variables;  ///< ROCELAB_NAME, value
-};
+/// Makes what the program's library and shim will look at: the run directory and in it the tree of the devices.
+base::TextResult<void> prepare_host(const runtime::Config& config) {
+  const auto directory = runtime::RunDirectory::open(config.run_dir);
+  if (!directory) return base::fail_text(directory.error());
+  const auto devices = runtime::describe_devices(config, runtime::machine_id());
+  if (!devices) return base::fail_text(devices.error());
+  const auto tree = write_tree(make_sysfs_tree(*devices, rxe::DeviceAttr().gid_table_length), config.run_dir);
+  if (!tree) return base::fail_text(tree.error());
+  setenv("ROCELAB_SYSFS", tree->c_str(), 1);
+  setenv("ROCELAB_RUN_DIR", config.run_dir.c_str(), 1);  // the default depends on other variables
+  return {};
+}
 
-/// One option that becomes a variable.
-void add_variable(CLI::App& command, Options& options, const char* flag, const char* variable, const char* value_name,
-                  const char* help) {
-  command
-      .add_option_function<std::string>(
-          flag, [&options, variable](const std::string& value) { options.variables.emplace_back(variable, value); },
-          help)
-      ->type_name(value_name);
+int run(const Settings& settings, const std::vector<std::string>& program) {
+  if (program.empty()) return fail("run", "no program given: rocelab run -- PROGRAM [ARGUMENTS...]", kExitUsage);
+  const auto config = settings.apply();
+  if (!config) return fail("run", config.error(), kExitUsage);
+  if (const auto prepared = prepare_host(*config); !prepared) return fail("run", prepared.error(), kExitOwnFault);
+  return launch(program);
 }
 
 }  // namespace
@@ -32,23 +44,13 @@ void add_variable(CLI::App& command, Options& options, const char* flag, const c
 void add_run_command(CLI::App& app, const std::vector<std::string>& tail) {
   CLI::App* command = app.add_subcommand("run", "Run a program that sees rocelab's RDMA devices");
   command->footer("rocelab run [OPTIONS] -- PROGRAM [ARGUMENTS...]\nThe exit status is the program's.");
-  command->prefix_command();
-  const auto options = std::make_shared<Options>();
-  add_variable(*command, *options, "--run-dir", "ROCELAB_RUN_DIR", "DIR",
-               "Directory that stands for the host: programs run with the same one share its devices");
-  add_variable(*command, *options, "--config", "ROCELAB_CONFIG", "FILE", "TOML file with further settings");
-  add_variable(*command, *options, "--devices", "ROCELAB_DEVICES", "N", "Number of devices, 1 to 8");
-  add_variable(*command, *options, "--mtu", "ROCELAB_MTU", "BYTES", "Path MTU: 256, 512, 1024, 2048 or 4096");
-  add_variable(*command, *options, "--port", "ROCELAB_PORT", "KIND",
-               "host: this machine's processes only; af_packet: also a network interface");
-  add_variable(*command, *options, "--interface", "ROCELAB_INTERFACE", "NAME", "Interface of --port af_packet");
-  add_variable(*command, *options, "--pcap", "ROCELAB_PCAP", "FILE", "Record every frame in this pcapng file");
-  add_variable(*command, *options, "--log", "ROCELAB_LOG", "LEVEL", "off, error, warn, info or debug");
-  set_action(*command, [command, options, &tail] {
+  command->prefix_command();  // without `--`, what is no option of ours begins the program
+  const auto settings = std::make_shared<Settings>();
+  settings->add_options(*command);
+  set_action(*command, [command, settings, &tail] {
     std::vector<std::string> program = command->remaining();
     program.insert(program.end(), tail.begin(), tail.end());
-    if (program.empty()) return fail("run", "no program given: rocelab run -- PROGRAM [ARGUMENTS...]", kExitUsage);
-    return launch(program, options->variables);
+    return run(*settings, program);
   });
 }
 

@@ -142,7 +142,7 @@ base::TextResult<void> fill(const fs::path& folder, const SysfsTree& tree) {
 
 std::string guid_text(std::span<const std::uint8_t> guid) { return groups(guid); }
 
-SysfsTree describe_devices(std::span<const runtime::DeviceDescription> devices, std::size_t gid_table_length) {
+SysfsTree make_sysfs_tree(std::span<const runtime::DeviceDescription> devices, std::size_t gid_table_length) {
   SysfsTree tree;
   tree.files["class/infiniband_verbs/abi_version"] = line("6");
   tree.links["class/misc/rdma_cm"] = "../../devices/virtual/misc/rdma_cm";

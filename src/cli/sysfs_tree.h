@@ -18,7 +18,7 @@ struct SysfsTree {
 };
 
 /// `gid_table_length`: how many entries ports/1/gids shows; those beyond the description's are all zero.
-SysfsTree describe_devices(std::span<const runtime::DeviceDescription> devices, std::size_t gid_table_length);
+SysfsTree make_sysfs_tree(std::span<const runtime::DeviceDescription> devices, std::size_t gid_table_length);
 
 /// "sysfs-" and a hash of names and contents.
 std::string folder_name(const SysfsTree& tree);

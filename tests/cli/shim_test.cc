@@ -36,7 +36,7 @@ void tree() {
     fs::remove_all(folder);
     const fs::path parent = folder.parent_path();
     const auto devices = two_devices();
-    const auto made = write_tree(describe_devices(devices, 4), parent);
+    const auto made = write_tree(make_sysfs_tree(devices, 4), parent);
     if (made) fs::rename(*made, folder);
     return made.has_value();
   }();

@@ -29,7 +29,7 @@ const std::string kPort = "devices/virtual/infiniband/rocelab0/ports/1";
 
 TEST_CASE("sysfs: the port's files have the kernel's names and formats", "[cli][sysfs]") {
   const auto devices = two_devices();
-  SysfsTree tree = describe_devices(devices, 128);
+  SysfsTree tree = make_sysfs_tree(devices, 128);
   CHECK(tree.files[kPort + "/state"] == "4: ACTIVE\n");
   CHECK(tree.files[kPort + "/phys_state"] == "5: LinkUp\n");
   CHECK(tree.files[kPort + "/link_layer"] == "Ethernet\n");
@@ -45,7 +45,7 @@ TEST_CASE("sysfs: the port's files have the kernel's names and formats", "[cli][
 TEST_CASE("sysfs: GIDs are listed to the end of the table, their attributes only where an entry is valid",
           "[cli][sysfs]") {
   const auto devices = two_devices();
-  SysfsTree tree = describe_devices(devices, 128);
+  SysfsTree tree = make_sysfs_tree(devices, 128);
   CHECK(tree.files[kPort + "/gids/0"] == "fe80:0000:0000:0000:0000:00ff:fe00:0001\n");
   CHECK(tree.files[kPort + "/gid_attrs/types/0"] == "IB/RoCE v1\n");
   CHECK(tree.files[kPort + "/gids/1"] == "0000:0000:0000:0000:0000:ffff:0a4d:0001\n");
@@ -61,7 +61,7 @@ TEST_CASE("sysfs: GIDs are listed to the end of the table, their attributes only
 
 TEST_CASE("sysfs: every counter of the engine has a file", "[cli][sysfs]") {
   const auto devices = two_devices();
-  SysfsTree tree = describe_devices(devices, 128);
+  SysfsTree tree = make_sysfs_tree(devices, 128);
   CHECK(tree.files[kPort + "/hw_counters/rcvd_pkts"] == "0\n");
   CHECK(tree.files[kPort + "/hw_counters/drop_bad_qpn"] == "0\n");
 }
@@ -69,7 +69,7 @@ TEST_CASE("sysfs: every counter of the engine has a file", "[cli][sysfs]") {
 TEST_CASE("sysfs: the written tree reads back, links lead inside it", "[cli][sysfs]") {
   const ScratchFolder scratch;
   const auto devices = two_devices();
-  const SysfsTree tree = describe_devices(devices, 4);
+  const SysfsTree tree = make_sysfs_tree(devices, 4);
   const auto folder = write_tree(tree, scratch.path());
   REQUIRE(folder.has_value());
   for (const auto& [name, text] : tree.files) CHECK(contents(fs::path(*folder) / name) == text);
@@ -81,11 +81,11 @@ TEST_CASE("sysfs: the same devices give the same folder, other devices another, 
           "[cli][sysfs]") {
   const ScratchFolder scratch;
   auto devices = two_devices();
-  const SysfsTree tree = describe_devices(devices, 4);
+  const SysfsTree tree = make_sysfs_tree(devices, 4);
   const auto first = write_tree(tree, scratch.path());
   const auto again = write_tree(tree, scratch.path());
   devices.pop_back();
-  const auto other = write_tree(describe_devices(devices, 4), scratch.path());
+  const auto other = write_tree(make_sysfs_tree(devices, 4), scratch.path());
   REQUIRE(first.has_value());
   REQUIRE(again.has_value());
   REQUIRE(other.has_value());
@@ -97,7 +97,7 @@ TEST_CASE("sysfs: the same devices give the same folder, other devices another, 
 TEST_CASE("sysfs: many writers at once agree on one whole tree", "[cli][sysfs]") {
   const ScratchFolder scratch;
   const auto devices = two_devices();
-  const SysfsTree tree = describe_devices(devices, 4);
+  const SysfsTree tree = make_sysfs_tree(devices, 4);
   std::vector<std::thread> writers;
   std::vector<std::string> folders(4);
   for (std::string& folder : folders) {
@@ -111,7 +111,7 @@ TEST_CASE("sysfs: many writers at once agree on one whole tree", "[cli][sysfs]")
 
 TEST_CASE("sysfs: a run directory that cannot be written is named in the message", "[cli][sysfs]") {
   const auto devices = two_devices();
-  const auto failed = write_tree(describe_devices(devices, 4), "/no/such/folder");
+  const auto failed = write_tree(make_sysfs_tree(devices, 4), "/no/such/folder");
   REQUIRE(!failed.has_value());
   CHECK(failed.error().find("/no/such/folder") != std::string::npos);
 }

@@ -126,6 +126,9 @@ std::string with_entry(const std::string& list, const std::string& entry, bool a
 int launch(const std::vector<std::string>& program) {
   const std::string path = find_program(program.front(), variable("PATH"));
   if (path.empty()) return fail("run", fmt::format("{}: program not found", program.front()), kExitNotFound);
+  if (!is_executable_file(path)) {
+    return fail("run", fmt::format("{}: it is not an executable file", path), kExitNotRunnable);
+  }
   if (const std::string objection = linker_objection(path); !objection.empty()) {
     return fail("run", fmt::format("{}: {}", path, objection), kExitNotRunnable);
   }

@@ -14,6 +14,8 @@
 #include <vector>
 
 #include "runtime/facts.h"
+#include "runtime/host_counters.h"
+#include "runtime/host_page.h"
 #include "rxe/counters.h"
 
 namespace rocelab::cli {
@@ -25,10 +27,19 @@ namespace fs = std::filesystem;
 constexpr const char* kDevices = "devices/virtual/infiniband";
 constexpr const char* kUverbs = "devices/virtual/infiniband_verbs";
 
-/// Ports' counters that the kernel has for every device (class PMA), beside the driver's own in hw_counters.
-constexpr const char* kPortCounters[] = {
-    "port_rcv_data",  "port_rcv_errors",   "port_rcv_packets",           "port_xmit_data", "port_xmit_discards",
-    "port_xmit_wait", "port_xmit_packets", "port_rcv_constraint_errors", "link_downed",    "symbol_error",
+/// Counters that the kernel has for every port, beside the driver's own in hw_counters, and which of the engine's stand
+/// behind them. Data is counted in units of four bytes.
+struct PortCounter {
+  const char* name;
+  const char* engine;  ///< nullptr: always zero here
+  unsigned divisor;
+};
+constexpr PortCounter kPortCounters[] = {
+    {"port_rcv_data", "rcvd_bytes", 4},         {"port_xmit_data", "sent_bytes", 4},
+    {"port_rcv_packets", "rcvd_pkts", 1},       {"port_xmit_packets", "sent_pkts", 1},
+    {"link_downed", "link_downed", 1},          {"port_rcv_errors", nullptr, 1},
+    {"port_xmit_discards", nullptr, 1},         {"port_xmit_wait", nullptr, 1},
+    {"port_rcv_constraint_errors", nullptr, 1}, {"symbol_error", nullptr, 1},
 };
 
 /// Groups of four hexadecimal digits between colons.
@@ -76,10 +87,32 @@ void describe_port(SysfsTree& tree, const std::string& port, const runtime::Devi
       tree.files[fmt::format("{}/gid_attrs/ndevs/{}", port, i)] = line(device.interface);
     }
   }
-  for (const char* counter : kPortCounters) tree.files[fmt::format("{}/counters/{}", port, counter)] = line("0");
+  for (const PortCounter& counter : kPortCounters)
+    tree.files[fmt::format("{}/counters/{}", port, counter.name)] = line("0");
   for (const rxe::CounterEntry& counter : rxe::counter_table()) {
     tree.files[fmt::format("{}/hw_counters/{}", port, counter.name)] = line("0");
   }
+}
+
+/// Tells the shim how to compute the counters' files when they are opened: where the host page keeps its numbers, then
+/// "DEVICE/ports/1/FOLDER/NAME index divisor" a counter.
+std::string counters_index(std::span<const runtime::DeviceDescription> devices) {
+  const auto location = runtime::HostPage::counters_location();
+  std::string text = fmt::format("{} {} {} {} {}\n", location.retired, location.slots, location.slot_stride,
+                                 location.slot_counters, location.slot_count);
+  for (const runtime::DeviceDescription& device : devices) {
+    std::size_t index = runtime::counters_size(device.index);
+    for (const rxe::CounterEntry& counter : rxe::counter_table()) {
+      if (index >= runtime::kCountersMax) return text;  // not published either
+      text += fmt::format("{}/ports/1/hw_counters/{} {} 1\n", device.name, counter.name, index);
+      for (const PortCounter& port : kPortCounters) {
+        if (port.engine == nullptr || counter.name != port.engine) continue;
+        text += fmt::format("{}/ports/1/counters/{} {} {}\n", device.name, port.name, index, port.divisor);
+      }
+      ++index;
+    }
+  }
+  return text;
 }
 
 void describe_device(SysfsTree& tree, const runtime::DeviceDescription& device, std::size_t gid_table_length) {
@@ -147,6 +180,7 @@ SysfsTree make_sysfs_tree(std::span<const runtime::DeviceDescription> devices, s
   tree.files["class/infiniband_verbs/abi_version"] = line("6");
   tree.links["class/misc/rdma_cm"] = "../../devices/virtual/misc/rdma_cm";
   tree.files["devices/virtual/misc/rdma_cm/abi_version"] = line("4");
+  tree.files["counters"] = counters_index(devices);
   for (const runtime::DeviceDescription& device : devices) describe_device(tree, device, gid_table_length);
   return tree;
 }

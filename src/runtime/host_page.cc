@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <cstddef>
 #include <cstring>
 #include <utility>
 
@@ -279,6 +280,10 @@ std::vector<SlotView> HostPage::live_slots() const {
     views.push_back(std::move(view));
   }
   return views;
+}
+
+HostPage::CountersLocation HostPage::counters_location() {
+  return {offsetof(Layout, retired), offsetof(Layout, slots), sizeof(Slot), offsetof(Slot, counters), kSlotsMax + 1};
 }
 
 std::vector<std::uint64_t> HostPage::retired_counters() const {

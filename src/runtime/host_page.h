@@ -88,6 +88,12 @@ class HostPage {
   void publish(std::span<const std::uint64_t> counters);
   /// Live processes, dead ones left out.
   std::vector<SlotView> live_slots() const;
+  /// Where counters lie in the file, in bytes, for readers outside this class (the preload shim). A counter's value for
+  /// the whole host is its number in the totals plus that in each slot: a free slot's are zero.
+  struct CountersLocation {
+    std::size_t retired, slots, slot_stride, slot_counters, slot_count;
+  };
+  static CountersLocation counters_location();
   /// Sum over all processes that have ended since the page was made.
   std::vector<std::uint64_t> retired_counters() const;
 

@@ -16,6 +16,8 @@
 #include <vector>
 
 #include "cli/sysfs_tree.h"
+#include "runtime/host_counters.h"
+#include "runtime/host_page.h"
 #include "tests/cli/descriptions.h"
 #include "tests/support/catch.h"
 
@@ -35,6 +37,7 @@ void tree() {
     const fs::path folder = std::getenv("ROCELAB_SYSFS");
     fs::remove_all(folder);
     const fs::path parent = folder.parent_path();
+    fs::create_directories(parent);
     const auto devices = two_devices();
     const auto made = write_tree(make_sysfs_tree(devices, 4), parent);
     if (made) fs::rename(*made, folder);
@@ -206,6 +209,31 @@ TEST_CASE("shim: what is not served stays real, and what sounds alike does too",
   errno = 77;
   CHECK(access("/proc/self", F_OK) == 0);
   CHECK(errno == 77);
+}
+
+TEST_CASE("shim: a counter's file has the sum over all processes, living and ended", "[cli][shim]") {
+  tree();
+  const char* path = "/sys/class/infiniband/rocelab1/ports/1/hw_counters/sent_pkts";
+  const fs::path page = fs::path(std::getenv("ROCELAB_SYSFS")).parent_path() / "host-page";
+  fs::remove(page);
+  CHECK(slurp(open(path, O_RDONLY)) == "0\n");  // nobody has counted yet
+
+  const auto where = runtime::HostPage::counters_location();
+  const std::size_t index = runtime::counters_size(1);  // the second device's first counter
+  std::vector<std::uint64_t> words((where.slots + where.slot_count * where.slot_stride) / sizeof(std::uint64_t));
+  words[where.retired / sizeof(std::uint64_t) + index] = 1000;
+  for (const std::size_t slot : {std::size_t{1}, where.slot_count - 1}) {
+    words[(where.slots + slot * where.slot_stride + where.slot_counters) / sizeof(std::uint64_t) + index] = 11;
+  }
+  std::ofstream(page, std::ios::binary)
+      .write(reinterpret_cast<const char*>(words.data()), static_cast<std::streamsize>(words.size() * 8));
+  CHECK(slurp(open(path, O_RDONLY)) == "1022\n");
+  std::string text;
+  std::getline(std::ifstream(path), text);
+  CHECK(text == "1022");
+  CHECK(slurp(open("/sys/class/infiniband/rocelab1/ports/1/counters/port_xmit_packets", O_RDONLY)) == "1022\n");
+  CHECK(slurp(open("/sys/class/infiniband/rocelab0/ports/1/hw_counters/sent_pkts", O_RDONLY)) == "0\n");
+  fs::remove(page);
 }
 
 TEST_CASE("shim: nothing can be written", "[cli][shim]") {

@@ -14,44 +14,52 @@
 
 static bool needs_mode(int flags) { return (flags & O_CREAT) != 0 || (flags & O_TMPFILE) == O_TMPFILE; }
 
-/// True, with errno set, when the call would write below /sys/class/infiniband.
-static bool refuse_writing(bool redirected, int flags) {
-  if (!redirected || ((flags & O_ACCMODE) == O_RDONLY && !needs_mode(flags))) return false;
-  errno = EACCES;
-  return true;
+/// True when the call is answered here, with `result`: writing below /sys/class/infiniband is refused, and the file of
+/// a counter is made when it is opened.
+static bool answered(bool redirected, const char* target, int flags, int* result) {
+  if (!redirected) return false;
+  *result = -1;
+  if ((flags & O_ACCMODE) != O_RDONLY || needs_mode(flags)) {
+    errno = EACCES;
+    return true;
+  }
+  *result = shim_open_counter(target, flags);
+  return *result >= 0;
 }
 
 // open() and open64() are one function on 64-bit machines, but two names; likewise below.
-#define DEFINE_OPEN(name)                                      \
-  SHIM_EXPORT int name(const char* path, int flags, ...) {     \
-    mode_t mode = 0;                                           \
-    if (needs_mode(flags)) {                                   \
-      va_list arguments;                                       \
-      va_start(arguments, flags);                              \
-      mode = va_arg(arguments, mode_t);                        \
-      va_end(arguments);                                       \
-    }                                                          \
-    shim_path room;                                            \
-    const char* target = shim_redirect(AT_FDCWD, path, &room); \
-    if (refuse_writing(target != path, flags)) return -1;      \
-    return REAL(name)(target, flags, mode);                    \
+#define DEFINE_OPEN(name)                                                \
+  SHIM_EXPORT int name(const char* path, int flags, ...) {               \
+    mode_t mode = 0;                                                     \
+    if (needs_mode(flags)) {                                             \
+      va_list arguments;                                                 \
+      va_start(arguments, flags);                                        \
+      mode = va_arg(arguments, mode_t);                                  \
+      va_end(arguments);                                                 \
+    }                                                                    \
+    shim_path room;                                                      \
+    const char* target = shim_redirect(AT_FDCWD, path, &room);           \
+    int result;                                                          \
+    if (answered(target != path, target, flags, &result)) return result; \
+    return REAL(name)(target, flags, mode);                              \
   }
 DEFINE_OPEN(open)
 DEFINE_OPEN(open64)
 
-#define DEFINE_OPENAT(name)                                           \
-  SHIM_EXPORT int name(int dirfd, const char* path, int flags, ...) { \
-    mode_t mode = 0;                                                  \
-    if (needs_mode(flags)) {                                          \
-      va_list arguments;                                              \
-      va_start(arguments, flags);                                     \
-      mode = va_arg(arguments, mode_t);                               \
-      va_end(arguments);                                              \
-    }                                                                 \
-    shim_path room;                                                   \
-    const char* target = shim_redirect(dirfd, path, &room);           \
-    if (refuse_writing(target != path, flags)) return -1;             \
-    return REAL(name)(dirfd, target, flags, mode);                    \
+#define DEFINE_OPENAT(name)                                              \
+  SHIM_EXPORT int name(int dirfd, const char* path, int flags, ...) {    \
+    mode_t mode = 0;                                                     \
+    if (needs_mode(flags)) {                                             \
+      va_list arguments;                                                 \
+      va_start(arguments, flags);                                        \
+      mode = va_arg(arguments, mode_t);                                  \
+      va_end(arguments);                                                 \
+    }                                                                    \
+    shim_path room;                                                      \
+    const char* target = shim_redirect(dirfd, path, &room);              \
+    int result;                                                          \
+    if (answered(target != path, target, flags, &result)) return result; \
+    return REAL(name)(dirfd, target, flags, mode);                       \
   }
 DEFINE_OPENAT(openat)
 DEFINE_OPENAT(openat64)
@@ -62,33 +70,38 @@ int __open64_2(const char* path, int flags);
 int __openat_2(int dirfd, const char* path, int flags);
 int __openat64_2(int dirfd, const char* path, int flags);
 
-#define DEFINE_OPEN_2(name)                                    \
-  SHIM_EXPORT int name(const char* path, int flags) {          \
-    shim_path room;                                            \
-    const char* target = shim_redirect(AT_FDCWD, path, &room); \
-    if (refuse_writing(target != path, flags)) return -1;      \
-    return REAL(name)(target, flags);                          \
+#define DEFINE_OPEN_2(name)                                              \
+  SHIM_EXPORT int name(const char* path, int flags) {                    \
+    shim_path room;                                                      \
+    const char* target = shim_redirect(AT_FDCWD, path, &room);           \
+    int result;                                                          \
+    if (answered(target != path, target, flags, &result)) return result; \
+    return REAL(name)(target, flags);                                    \
   }
 DEFINE_OPEN_2(__open_2)
 DEFINE_OPEN_2(__open64_2)
 
-#define DEFINE_OPENAT_2(name)                                    \
-  SHIM_EXPORT int name(int dirfd, const char* path, int flags) { \
-    shim_path room;                                              \
-    const char* target = shim_redirect(dirfd, path, &room);      \
-    if (refuse_writing(target != path, flags)) return -1;        \
-    return REAL(name)(dirfd, target, flags);                     \
+#define DEFINE_OPENAT_2(name)                                            \
+  SHIM_EXPORT int name(int dirfd, const char* path, int flags) {         \
+    shim_path room;                                                      \
+    const char* target = shim_redirect(dirfd, path, &room);              \
+    int result;                                                          \
+    if (answered(target != path, target, flags, &result)) return result; \
+    return REAL(name)(dirfd, target, flags);                             \
   }
 DEFINE_OPENAT_2(__openat_2)
 DEFINE_OPENAT_2(__openat64_2)
 
-#define DEFINE_FOPEN(name)                                                       \
-  SHIM_EXPORT FILE* name(const char* path, const char* mode) {                   \
-    shim_path room;                                                              \
-    const char* target = shim_redirect(AT_FDCWD, path, &room);                   \
-    const bool writes = mode != NULL && (mode[0] != 'r' || strchr(mode, '+'));   \
-    if (refuse_writing(target != path, writes ? O_RDWR : O_RDONLY)) return NULL; \
-    return REAL(name)(target, mode);                                             \
+#define DEFINE_FOPEN(name)                                                                     \
+  SHIM_EXPORT FILE* name(const char* path, const char* mode) {                                 \
+    shim_path room;                                                                            \
+    const char* target = shim_redirect(AT_FDCWD, path, &room);                                 \
+    const bool writes = mode != NULL && (mode[0] != 'r' || strchr(mode, '+'));                 \
+    int result;                                                                                \
+    if (answered(target != path, target, (writes ? O_RDWR : O_RDONLY) | O_CLOEXEC, &result)) { \
+      return result < 0 ? NULL : fdopen(result, "r");                                          \
+    }                                                                                          \
+    return REAL(name)(target, mode);                                                           \
   }
 DEFINE_FOPEN(fopen)
 DEFINE_FOPEN(fopen64)

@@ -46,6 +46,8 @@ __attribute__((constructor)) static void find_tree(void) {
   tree = strdup(value);  // kept for the life of the process
 }
 
+const char* shim_tree(void) { return tree; }
+
 /// Copies `path` to `out` without empty parts and ".", and with `fold` also without ".."; keeps a trailing slash, which
 /// makes the kernel follow a link. Returns false when it does not fit.
 static bool normalise(const char* path, bool fold, char* out, size_t room) {

@@ -19,6 +19,13 @@ const char* shim_redirect(int dirfd, const char* path, shim_path* room);
 /// Turns a path inside the tree back into the /sys path it stands for, in place. Returns its new length.
 size_t shim_restore(char* path, size_t length);
 
+/// The tree's folder; NULL when there is none.
+const char* shim_tree(void);
+
+/// When `target` (a path in the tree) is a counter's file: a descriptor with the counter's value at this moment, over
+/// all processes of the host. -1: it is no counter, or the host has not counted anything yet.
+int shim_open_counter(const char* target, int flags);
+
 /// The next definition of a libc function behind this library. Does not return when there is none: nothing sensible
 /// could be done for the caller.
 void* shim_next(const char* name);

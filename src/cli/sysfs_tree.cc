@@ -122,7 +122,7 @@ void describe_device(SysfsTree& tree, const runtime::DeviceDescription& device, 
   tree.files[folder + "/node_guid"] = line(groups(device.node_guid));
   tree.files[folder + "/sys_image_guid"] = line(groups(device.node_guid));
   tree.files[folder + "/node_desc"] = line(device.name);
-  tree.files[folder + "/fw_ver"] = line(runtime::kFirmwareVersion);
+  tree.files[folder + "/fw_ver"] = line(std::string(runtime::kFirmwareVersion));
   tree.files[folder + "/hca_type"] = line("rocelab");
   describe_port(tree, folder + "/ports/1", device, gid_table_length);
 

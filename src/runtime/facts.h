@@ -3,13 +3,14 @@
 #pragma once
 
 #include <cstdint>
+#include <string_view>
 
 namespace rocelab::runtime {
 
 inline constexpr std::uint32_t kVendorId = 0;      ///< no vendor: nobody has assigned us one
 inline constexpr std::uint32_t kVendorPartId = 0;  ///< programs keep tables of parts: 0 is in none of them
 inline constexpr std::uint32_t kHardwareVersion = 0;
-inline constexpr const char* kFirmwareVersion = "0.1.0";
+inline constexpr std::string_view kFirmwareVersion = "0.1.0";  ///< the project's version; verbs/query_device.cc checks
 
 // A port of 100 Gb/s: four lanes (ibv_port_attr.active_width 2) of 25 Gb/s (active_speed 32, EDR).
 inline constexpr std::uint8_t kActiveWidth = 2;

@@ -7,7 +7,9 @@
 #include <cstring>
 #include <ctime>
 #include <limits>
+#include <string_view>
 
+#include "runtime/facts.h"
 #include "verbs/context.h"
 #include "verbs/query.h"
 #include "verbs/status.h"
@@ -27,9 +29,13 @@ int as_int(std::uint64_t value) {
 ibv_device_attr device_attr(const Context& context, const rxe::DeviceAttr& limits) {
   ibv_device_attr attr{};
   static_assert(sizeof(ROCELAB_VERSION) <= sizeof(attr.fw_ver));
+  static_assert(runtime::kFirmwareVersion == std::string_view(ROCELAB_VERSION));
   std::memcpy(attr.fw_ver, ROCELAB_VERSION, sizeof(ROCELAB_VERSION));
   attr.node_guid = ibv_get_device_guid(&context.device);
   attr.sys_image_guid = attr.node_guid;
+  attr.vendor_id = runtime::kVendorId;
+  attr.vendor_part_id = runtime::kVendorPartId;
+  attr.hw_ver = runtime::kHardwareVersion;
   attr.max_mr_size = limits.max_mr_size;
   attr.page_size_cap = kPageSizes;
   attr.max_qp = as_int(limits.max_qp);

@@ -7,6 +7,7 @@
 #include <cstring>
 #include <limits>
 
+#include "runtime/facts.h"
 #include "verbs/context.h"
 #include "verbs/query.h"
 #include "verbs/status.h"
@@ -21,10 +22,7 @@ struct _compat_ibv_port_attr {
 namespace rocelab::verbs {
 namespace {
 
-// IBTA vol 1, 14.2.5.6 (PortInfo): codes, not numbers. Four lanes of 25.78125 Gb/s: the 100 Gb/s that the engine's
-// congestion control starts from.
-inline constexpr std::uint8_t kWidth4x = 2;
-inline constexpr std::uint8_t kSpeedEdr = 32;
+// IBTA vol 1, 14.2.5.6 (PortInfo): codes, not numbers. The rest of what a port says of itself is in runtime/facts.h.
 inline constexpr std::uint8_t kPhysicalLinkUp = 5;
 inline constexpr std::uint8_t kPhysicalDisabled = 3;
 
@@ -42,13 +40,14 @@ int query_port(ibv_context* context, std::uint8_t port, ibv_port_attr* attr, std
   all.max_mtu = IBV_MTU_4096;
   all.active_mtu = static_cast<ibv_mtu>(ours.device.description().mtu);
   all.gid_tbl_len = static_cast<int>(limits.gid_table_length);
-  all.port_cap_flags = IBV_PORT_CM_SUP | IBV_PORT_IP_BASED_GIDS;
+  static_assert(runtime::kPortCapabilities == (IBV_PORT_CM_SUP | IBV_PORT_IP_BASED_GIDS));
+  all.port_cap_flags = runtime::kPortCapabilities;
   all.max_msg_sz = static_cast<std::uint32_t>(
       std::min<std::uint64_t>(limits.max_msg_size, std::numeric_limits<std::uint32_t>::max()));
   all.pkey_tbl_len = limits.pkey_table_length;
   all.max_vl_num = 1;
-  all.active_width = kWidth4x;
-  all.active_speed = kSpeedEdr;
+  all.active_width = runtime::kActiveWidth;
+  all.active_speed = runtime::kActiveSpeed;
   all.phys_state = up ? kPhysicalLinkUp : kPhysicalDisabled;
   all.link_layer = IBV_LINK_LAYER_ETHERNET;
   all.flags = IBV_QPF_GRH_REQUIRED;

@@ -149,3 +149,21 @@ def check_readmes(root):
     folders = {f.parent for f in files(root, CODE | {".py", ".build"})}
     return [f"{folder}/: no README.md: say what is in it and what it may depend on"
             for folder in sorted(folders) if not pathlib.Path(root, folder, "README.md").is_file()]
+
+
+def check_packages(root):
+    """docs/dependencies.md gives a reason for every package of tools/packages.txt, and for no other."""
+    listing, document = "tools/packages.txt", "docs/dependencies.md"
+    listed = set()
+    for line in text(root, listing).split("\n"):
+        line = line.split("#")[0].strip()
+        if line and not line.startswith("["):
+            listed |= {name.strip() for name in line.split("|")}
+    explained = set()
+    for line in text(root, document).split("\n"):
+        cells = line.split("|")
+        if len(cells) > 2 and not cells[1].strip().startswith("---"):
+            explained |= set(re.findall(r"`([^`]+)`", cells[1]))
+    return ([f"{document}:1: no reason for `{name}`, which {listing} installs" for name in sorted(listed - explained)]
+            + [f"{document}:1: `{name}` is explained, but {listing} does not install it"
+               for name in sorted(explained - listed)])

@@ -4,7 +4,7 @@ import sys
 import house
 
 RULES = {"includes": house.check_includes, "calls": house.check_calls, "files": house.check_files,
-         "readmes": house.check_readmes}
+         "readmes": house.check_readmes, "packages": house.check_packages}
 
 
 def main():

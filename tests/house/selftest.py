@@ -114,6 +114,14 @@ class Files(Tree):
         self.write("src/base/a.h", "// x\n")
         self.expect_one(house.check_readmes(self.root), "src/base/")
 
+    def test_a_package_without_reason_and_a_reason_without_package_are_named(self):
+        self.write("tools/packages.txt", "[build] # x\nmeson # y\none | two\n")
+        self.write("docs/dependencies.md", "| package | for |\n| --- | --- |\n| `meson` | x |\n| `one`, `three` | x |\n")
+        bad = house.check_packages(self.root)
+        self.assertEqual(len(bad), 2, bad)
+        self.assertIn("two", bad[0])
+        self.assertIn("three", bad[1])
+
 
 if __name__ == "__main__":
     sys.exit(unittest.main())

@@ -31,7 +31,9 @@ using dpdk::MemifPort;
 
 std::string peer_program() {
   const char* const path = std::getenv("ROCELAB_LINK_PEER");
-  return path == nullptr ? "" : path;
+  INFO("ROCELAB_LINK_PEER names the program at the other end");
+  REQUIRE(path != nullptr);
+  return path;
 }
 
 const char* role(bool server) { return server ? "server" : "client"; }

@@ -34,6 +34,7 @@ namespace rocelab::net::dpdk {
 namespace {
 
 constexpr std::size_t kRingHeaderBytes = 128;  // what the kernel puts before a frame in the ring, at most
+constexpr unsigned kCallsPerLook = 64;         // of link_up()
 constexpr std::size_t kBlockBytes = 32'768;    // contiguous memory that the kernel is asked for
 constexpr std::size_t kEthernetBytes = wire::EthernetHeader::kSize + wire::VlanTag::kSize;
 
@@ -116,7 +117,7 @@ class AfPacket final : public EthdevPort {
 
   std::size_t rx_burst(std::span<Frame> out) override { return eal_usable() ? receive_burst(out) : 0; }
   int wait_fd() const override { return fd_; }
-  bool link_up() const override { return eal_usable() && device_says_up(); }
+  bool link_up() const override;
 
  private:
   void send_waiting() override;
@@ -124,7 +125,9 @@ class AfPacket final : public EthdevPort {
 
   MemifControl& control_;  // its lock guards DPDK's tables of devices
   const AfPacketOptions options_;
-  int fd_ = -1;  // the driver's socket
+  int fd_ = -1;                    // the driver's socket
+  mutable bool up_ = false;        // as last seen
+  mutable unsigned up_calls_ = 0;  // since then
   std::array<Descriptor, 2> hush_;
 };
 
@@ -164,9 +167,22 @@ AfPacket::~AfPacket() {
   destroy_device();
 }
 
+/// Asked for every packet: looks again after so many calls while up, at once while down.
+bool AfPacket::link_up() const {
+  if (up_ && ++up_calls_ < kCallsPerLook) return true;
+  up_calls_ = 0;
+  ifreq request{};
+  std::memcpy(request.ifr_name, options_.interface.c_str(), options_.interface.size());
+  constexpr int kUp = IFF_UP | IFF_RUNNING;
+  up_ = eal_usable() && ioctl(fd_, SIOCGIFFLAGS, &request) == 0 && (request.ifr_flags & kUp) == kUp;
+  return up_;
+}
+
 void AfPacket::send_waiting() {
   if (!eal_usable() || !tx_waiting()) return;
-  if (send_burst() == 0 && drops()) drop_waiting();
+  if (send_burst() != 0) return;
+  up_calls_ = kCallsPerLook;  // full, or down: this time it matters
+  if (drops()) drop_waiting();
 }
 
 }  // namespace

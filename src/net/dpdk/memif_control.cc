@@ -127,6 +127,7 @@ void MemifControl::run() {
       const std::scoped_lock lock(lock_);
       const LogCapture quiet;  // peers come and go; the port's link_up() tells
       handle(events[static_cast<std::size_t>(i)].data.u64);
+      for (ControlObserver* observer : observers_) observer->control_ran();
     }
   }
 }

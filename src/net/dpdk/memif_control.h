@@ -9,6 +9,7 @@
 #include <atomic>
 #include <cstdint>
 #include <map>
+#include <vector>
 
 #include "base/result.h"
 
@@ -34,6 +35,13 @@ class ControlLock {
 using DriverCallback = void (*)(void* argument);
 using DriverFarewell = void (*)(rte_intr_handle* handle, void* argument);
 
+/// Told after every callback, with the lock held, in the control thread.
+class ControlObserver {
+ public:
+  virtual ~ControlObserver() = default;
+  virtual void control_ran() = 0;
+};
+
 class MemifControl {
  public:
   /// The process's instance; the first call starts its thread. Needs EAL.
@@ -41,7 +49,11 @@ class MemifControl {
 
   ControlLock& lock() { return lock_; }
 
-  // Called with the lock held; results as DPDK's functions of the same names give them.
+  // All that follows is called with the lock held.
+  void add_observer(ControlObserver* observer) { observers_.push_back(observer); }
+  void remove_observer(ControlObserver* observer) { std::erase(observers_, observer); }
+
+  // Results as DPDK's functions of the same names give them.
   int register_callback(rte_intr_handle* handle, int fd, DriverCallback callback, void* argument);
   int unregister_callback(int fd, DriverCallback callback, void* argument);
   int unregister_later(int fd, DriverCallback callback, void* argument, DriverFarewell farewell);
@@ -74,6 +86,7 @@ class MemifControl {
   ControlLock lock_;
   Entries entries_;  ///< by a number that is never used again, so that a late event finds nothing
   std::uint64_t next_id_ = 1;
+  std::vector<ControlObserver*> observers_;
   int last_registered_ = -1;
   rte_intr_handle* last_handle_ = nullptr;
 };

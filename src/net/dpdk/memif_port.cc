@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <bit>
 #include <cerrno>
 #include <cstring>
@@ -92,7 +93,7 @@ base::TextResult<void> check(const MemifOptions& options) {
   return {};
 }
 
-class Memif final : public EthdevPort {
+class Memif final : public EthdevPort, private ControlObserver {
  public:
   Memif(MemifControl& control, const MemifOptions& options)
       : EthdevPort(fmt::format("memif:{}#{}", options.socket_path, options.id), options.frame_bytes_max),
@@ -103,7 +104,7 @@ class Memif final : public EthdevPort {
   base::TextResult<void> open();
 
   std::size_t rx_burst(std::span<Frame> out) override;
-  bool link_up() const override;
+  bool link_up() const override { return eal_usable() && up_.load(std::memory_order_acquire); }
 
  private:
   enum class Link : std::uint8_t {
@@ -112,6 +113,7 @@ class Memif final : public EthdevPort {
     kLost,  // the peer is gone: frames are dropped, as on a cable without an end
   };
 
+  void control_ran() override { up_.store(started_ && device_says_up(), std::memory_order_release); }
   base::TextResult<void> claim_path();
   void leave_path();
   void start();
@@ -124,6 +126,7 @@ class Memif final : public EthdevPort {
   rte_intr_handle* unfreed_handle_ = nullptr;  // the driver's, which forgets it
   bool claimed_ = false;                       // we are in path_uses()
   bool started_ = false;                       // the device may be asked for bursts
+  std::atomic<bool> up_{false};                // what the driver says, as of the last news
   Link link_ = Link::kConnecting;
   unsigned idle_bursts_ = 0;
   std::int64_t next_attempt_ns_ = 0;
@@ -145,6 +148,7 @@ base::TextResult<void> Memif::open() {
   PathUse& use = path_uses()[options_.socket_path];
   if (options_.server && use.listener < 0) use.listener = control_.last_registered();
   unfreed_handle_ = control_.last_handle();
+  control_.add_observer(this);
   const LogCapture log;
   start();
   if (options_.server && !started_)
@@ -155,6 +159,7 @@ base::TextResult<void> Memif::open() {
 Memif::~Memif() {
   if (!eal_usable()) return;
   const std::scoped_lock lock(control_.lock());
+  control_.remove_observer(this);
   destroy_device();
   if (unfreed_handle_ != nullptr) rte_intr_instance_free(unfreed_handle_);
   if (claimed_) leave_path();
@@ -188,13 +193,14 @@ void Memif::leave_path() {
 void Memif::start() {
   started_ = rte_eth_dev_start(device()) == 0;
   next_attempt_ns_ = now_ns() + (started_ ? handshake_ns_ : kReconnectPauseNs);
+  control_ran();
   if (started_) handshake_ns_ = std::min(2 * handshake_ns_, kHandshakeNsMax);
 }
 
 /// With the lock held: notices that the link came or went, and lets a client try again.
 void Memif::look_at_link() {
   idle_bursts_ = 0;
-  if (started_ && device_says_up()) {
+  if (link_up()) {
     link_ = Link::kUp;
     handshake_ns_ = kHandshakeNsMin;
     return;
@@ -229,12 +235,6 @@ std::size_t Memif::rx_burst(std::span<Frame> out) {
     look_at_link();
   }
   return count;
-}
-
-bool Memif::link_up() const {
-  if (!eal_usable()) return false;
-  const std::scoped_lock lock(control_.lock());
-  return started_ && device_says_up();
 }
 
 }  // namespace

@@ -1,5 +1,6 @@
 // make_corpus FOLDER: what the fuzzers start from. FOLDER/frames gets every golden packet and one random packet of each
-// opcode in each encapsulation, a file each; FOLDER/captures the golden captures and small ones in the other formats.
+// opcode in each encapsulation, a file each; FOLDER/captures the golden captures and small ones in the other formats;
+// FOLDER/scripts random scripts for the engine.
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
@@ -65,6 +66,15 @@ void make_captures(const std::filesystem::path& folder) {
   writer->append(interface, 2, net::CaptureDirection::kOutbound, frame);
 }
 
+void make_scripts(const std::filesystem::path& folder) {
+  base::Rng rng(2, "fuzz.scripts");
+  for (unsigned number = 1; number <= 64; ++number) {
+    std::vector<std::byte> bytes(200 + static_cast<std::size_t>(rng.below(1800)));
+    for (std::byte& byte : bytes) byte = static_cast<std::byte>(rng.next());
+    save(folder / std::to_string(number), bytes);
+  }
+}
+
 }  // namespace
 }  // namespace rocelab::fuzz
 
@@ -74,11 +84,12 @@ int main(int argc, char** argv) {
     return 2;
   }
   const std::filesystem::path folder = argv[1];
-  for (const char* name : {"frames", "captures"}) {
+  for (const char* name : {"frames", "captures", "scripts"}) {
     std::filesystem::remove_all(folder / name);
     std::filesystem::create_directories(folder / name);
   }
   rocelab::fuzz::make_frames(folder / "frames");
   rocelab::fuzz::make_captures(folder / "captures");
+  rocelab::fuzz::make_scripts(folder / "scripts");
   return 0;
 }

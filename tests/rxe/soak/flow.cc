@@ -232,6 +232,9 @@ void Flow::rest() {
   }
   if (reliable() && !doomed && !peer->doomed && !messages.empty())
     complain("a message was acknowledged and never came", 0);
+  if (reliable() && doomed && !peer->messages.empty()) {  // the peer may have failed in the middle of a message
+    for (const auto& receive : receives->posted) own.may_become(receive.pieces, peer->messages.front().bytes);
+  }
   if (self.options.type == rxe::QpType::kUc) {  // one of them may hold the beginning of a message
     for (const auto& receive : receives->posted) own.anything(receive.pieces);
   }

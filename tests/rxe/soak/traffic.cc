@@ -238,11 +238,13 @@ std::string Traffic::post_bind() {
   }
   if (flow.window.bound) {
     if (!flow.peer->queue.empty()) return {};  // nobody may be using it
-    flow.window.bound = false;
     Work work = Work::local_inv(flow.next_id, flow.window.rkey);
     Operation operation;
     operation.kind = Kind::kInvalidate;
-    return submit(work, std::move(operation));
+    const std::uint64_t id = flow.next_id;
+    const std::string wrong = submit(work, std::move(operation));
+    if (flow.next_id != id) flow.window.bound = false;
+    return wrong;
   }
   const auto offset = flow.own.take(kWindowBytes);
   if (!offset) return {};

@@ -7,6 +7,8 @@
 #include <atomic>
 #include <utility>
 
+#include "runtime/log.h"
+
 namespace rocelab::runtime {
 
 Links::Links(HostPage& page, const ControlSocket& control, ProcessCounters& counters)
@@ -122,7 +124,8 @@ void Links::drop(Link& link) {
 }
 
 void Links::lose(Link& link) {
-  ++counters_.links_lost;
+  if (link.state == Link::State::kUp) ++counters_.links_lost;
+  log(LogLevel::kDebug, "the link to the process in slot {} is lost", link.slot);
   dead_.push_back({link.slot, link.generation, false});
   drop(link);
   news_ = true;
@@ -149,6 +152,7 @@ std::vector<Links::Chore> Links::collect(TimePoint now) {
     if (link.state == Link::State::kConnecting && link.port->link_up()) link.state = Link::State::kUp;
     if (link.state == Link::State::kUp) {
       ++counters_.links_made;
+      log(LogLevel::kDebug, "the link to the process in slot {} is up", link.slot);
       pending_.erase(pending_.begin() + static_cast<std::ptrdiff_t>(i));
       continue;
     }
@@ -157,6 +161,7 @@ std::vector<Links::Chore> Links::collect(TimePoint now) {
       continue;
     }
     if (now - link.since > kConnectMax) {
+      log(LogLevel::kWarn, "no link to the process in slot {} within {} s", link.slot, kConnectMax.count_ms() / 1'000);
       refuse(link, now);
       continue;
     }

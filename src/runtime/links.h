@@ -110,6 +110,8 @@ class Links {
   /// The link that a leaving peer has sent its last frames on; nullptr: none.
   Link* leaving(const ControlMessage& message);
   void drop(Link& link);
+  /// Drops the link, and for a while the packets of whoever asks for it.
+  void refuse(Link& link, TimePoint now);
   /// When collect() is due again.
   std::optional<TimePoint> next_check() const;
 
@@ -117,7 +119,6 @@ class Links {
   void flush_all(TimePoint now);
   Answer find_slowly(Link& link, std::uint32_t slot, TimePoint now);
   void want(Link& link, std::uint32_t slot, std::uint32_t generation, TimePoint now);
-  void refuse(Link& link, TimePoint now);
   void invite(Link& link, TimePoint now);
   void lose(Link& link);
   void sweep_now(TimePoint now);

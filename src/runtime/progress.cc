@@ -168,7 +168,7 @@ void Driver::handle(const ControlMessage& message, TimePoint now) {
         empty = rx_.receive(*link->port, now) == 0 ? empty + 1 : 0;
       }
       deliver_events();
-      links_.drop(*link);
+      links_.refuse(*link, now);  // answers to its last packets must not ask for another link
     }
     control_.send(ControlKind::kFarewell, message.from_slot, message.from_generation);
   }
@@ -191,6 +191,8 @@ bool Driver::do_chores() {
     }
   }
   for (const Links::Chore& chore : chores) {
+    log(LogLevel::kDebug, "making the link to the process in slot {}, as its {}", chore.slot,
+        chore.server ? "server" : "client");
     auto port = maker_.make_link(chore, page_.slot(), page_.generation());
     if (!port) log(LogLevel::kWarn, "no link to the process in slot {}: {}", chore.slot, port.error());
     lock_.lock_patiently();

@@ -62,32 +62,31 @@ void copy_operands(const Qp& qp, const SendRequest& request, SendWqe& wqe) {
   }
 }
 
-Result<std::uint64_t> check_pieces(const Qp& qp, const SendRequest& request) {
-  std::uint64_t length = 0;
-  for (const Sge& sge : request.sges) length += sge.length;
-  if ((request.flags & send_flag::kInline) != 0) {
-    if (length > qp.attr.cap.max_inline_data) return base::fail(EINVAL, "more inline data than max_inline_data");
-    if ((kInlineOpcodes & bit(request.opcode)) == 0 || request.opcode == SendOpcode::kRegMr) {
-      return base::fail(EINVAL, "a request that takes no inline data");
-    }
-  } else if (request.sges.size() > qp.attr.cap.max_send_sge) {
-    return base::fail(EINVAL, "more pieces than max_send_sge");
-  }
-  return length;
+/// Why the pieces of a request are too many or too long; called when they are.
+base::Error refuse_pieces(bool is_inline) {
+  return {EINVAL, is_inline ? "more inline data than max_inline_data, or a request that takes none"
+                            : "more pieces than max_send_sge"};
+}
+
+bool pieces_fit(const Qp& qp, const SendRequest& request, std::uint64_t length) {
+  if ((request.flags & send_flag::kInline) == 0) [[likely]]
+    return request.sges.size() <= qp.attr.cap.max_send_sge;
+  return length <= qp.attr.cap.max_inline_data && request.opcode <= SendOpcode::kSendWithInv &&
+         (kInlineOpcodes & bit(request.opcode)) != 0;
 }
 
 /// What only some requests need to have right.
-Result<void> check_operands(const Engine& engine, const Qp& qp, const SendRequest& request, std::uint64_t length) {
+base::Error check_operands(const Engine& engine, const Qp& qp, const SendRequest& request, std::uint64_t length) {
   if (qp.is_datagram()) {
-    if (engine.find_ah(request.ah) == nullptr) return base::fail(EINVAL, "no such address handle");
-    if (request.remote_qpn > kQpnMax) return base::fail(EINVAL, "remote_qpn is beyond 24 bits");
+    if (engine.find_ah(request.ah) == nullptr) return {EINVAL, "no such address handle"};
+    if (request.remote_qpn > kQpnMax) return {EINVAL, "remote_qpn is beyond 24 bits"};
     return {};
   }
   const bool atomic =
       request.opcode == SendOpcode::kAtomicCmpAndSwp || request.opcode == SendOpcode::kAtomicFetchAndAdd;
-  if (atomic && length != kAtomicBytes) return base::fail(EINVAL, "an atomic's result is 8 bytes");
+  if (atomic && length != kAtomicBytes) return {EINVAL, "an atomic's result is 8 bytes"};
   if ((atomic || request.opcode == SendOpcode::kRdmaRead) && qp.attr.max_rd_atomic == 0) {
-    return base::fail(EINVAL, "the QP was connected with max_rd_atomic 0");
+    return {EINVAL, "the QP was connected with max_rd_atomic 0"};
   }
   return {};
 }
@@ -108,21 +107,21 @@ void copy_data(Qp& qp, const SendRequest& request, std::uint64_t position, SendW
   wqe.piece_count = count;
 }
 
-/// What post_send can say at once: EINVAL, or the message's length.
-Result<std::uint64_t> check_send(const Engine& engine, const Qp& qp, const SendRequest& request) {
+/// What post_send can say at once: EINVAL and why, or code 0 and the message's length. Inline: it is most of the cost
+/// of posting.
+inline base::Error check_send(const Engine& engine, const Qp& qp, const SendRequest& request, std::uint64_t& length) {
   if (!may_post_send(qp.state)) [[unlikely]]
-    return base::fail(EINVAL, "the QP's state takes no send requests");
+    return {EINVAL, "the QP's state takes no send requests"};
   if (!supported(qp, request.opcode)) [[unlikely]]
-    return base::fail(EINVAL, "the QP's service has no such operation");
-  const auto length = check_pieces(qp, request);
-  if (!length) [[unlikely]]
-    return length;
+    return {EINVAL, "the QP's service has no such operation"};
+  length = 0;
+  for (const Sge& sge : request.sges) length += sge.length;
+  if (!pieces_fit(qp, request, length)) [[unlikely]]
+    return refuse_pieces((request.flags & send_flag::kInline) != 0);
   if (request.opcode > SendOpcode::kSendWithImm || qp.is_datagram()) {
-    if (const auto checked = check_operands(engine, qp, request, *length); !checked) {
-      return tl::make_unexpected(checked.error());
-    }
+    return check_operands(engine, qp, request, length);
   }
-  return length;
+  return {};
 }
 
 }  // namespace
@@ -132,7 +131,10 @@ Result<void> Device::check_sends(Qpn qpn, std::span<const SendRequest> requests)
   const Qp* const qp = engine.find_qp(qpn);
   if (qp == nullptr) return base::fail(EINVAL, "no such queue pair");
   for (const SendRequest& request : requests) {
-    if (const auto checked = check_send(engine, *qp, request); !checked) return tl::make_unexpected(checked.error());
+    std::uint64_t length = 0;
+    if (const base::Error refused = check_send(engine, *qp, request, length); refused.code != 0) {
+      return tl::make_unexpected(refused);
+    }
   }
   if (requests.size() > qp->send_queue.room()) return base::fail(ENOMEM, "the send queue has not that much room");
   return {};
@@ -144,9 +146,9 @@ Result<void> Device::post_send(TimePoint now, Qpn qpn, const SendRequest& reques
   if (found == nullptr) [[unlikely]]
     return base::fail(EINVAL, "no such queue pair");
   Qp& qp = *found;
-  const auto length = check_send(engine, qp, request);
-  if (!length) [[unlikely]]
-    return tl::make_unexpected(length.error());
+  std::uint64_t length = 0;
+  if (const base::Error refused = check_send(engine, qp, request, length); refused.code != 0) [[unlikely]]
+    return tl::make_unexpected(refused);
   if (qp.send_queue.full()) [[unlikely]]
     return base::fail(ENOMEM, "the send queue is full");
 
@@ -154,7 +156,7 @@ Result<void> Device::post_send(TimePoint now, Qpn qpn, const SendRequest& reques
   SendWqe& wqe = qp.send_queue.push();
   wqe.wr_id = request.wr_id;
   wqe.opcode = request.opcode;
-  wqe.length = static_cast<std::uint32_t>(*length);
+  wqe.length = static_cast<std::uint32_t>(length);
   wqe.signaled = qp.sq_sig_all || (request.flags & send_flag::kSignaled) != 0;
   wqe.solicited = (request.flags & send_flag::kSolicited) != 0;
   wqe.fenced = (request.flags & send_flag::kFence) != 0;
@@ -162,7 +164,7 @@ Result<void> Device::post_send(TimePoint now, Qpn qpn, const SendRequest& reques
   wqe.repeated = false;
   wqe.state = WqeState::kPosted;
   copy_operands(qp, request, wqe);
-  if (*length > engine.options.limits.max_msg_size) [[unlikely]] {
+  if (length > engine.options.limits.max_msg_size) [[unlikely]] {
     wqe.state = WqeState::kFailed;
     wqe.status = WcStatus::kLocLenErr;
     wqe.vendor_error = VendorError::kMessageTooLong;

@@ -4,7 +4,7 @@ import re
 COMPLAINTS = re.compile(r"\berrors?\b|\bfail(ed|ure|s)?\b|couldn't|unable|invalid|not support|segmentation|assert|corrupt|"
                         r"rocelab\[\d+\]: (error|warning)", re.IGNORECASE)
 # Lines of perftest and ibv_devinfo that hold such a word and mean no harm.
-HARMLESS = re.compile(r"max_pkeys|bad_pkey_cntr|qkey_viol|error_cap|_ERR\b")
+HARMLESS = re.compile(r"max_pkeys|bad_pkey_cntr|qkey_viol|error_cap|_ERR\b|tag matching not supported")
 
 SIZES_MAX = 1 << 23
 MTU = 4096
@@ -86,9 +86,9 @@ def perftest(program, arguments, outputs):
             count, numbers = table[size][0], table[size][1:]
             if count not in (per_row, 2 * per_row):
                 wrong.append(f"size {size}: {count:.0f} iterations, expected {per_row}")
-            # bandwidth: peak, average, message rate (peak may be 0); latency: min, max, typical, average, ...
-            meaningful = numbers[1:] if program.endswith("_bw") else numbers[:4]
-            if not all(0 < n < float("inf") for n in meaningful):
+            # Bandwidth: peak, average, message rate, which may round to 0 on a busy machine; latency: min, max, typical,
+            # average, ...
+            if not all(0 <= n < float("inf") for n in numbers) or not any(numbers):
                 wrong.append(f"size {size}: numbers without meaning: {numbers}")
         for size in set(table) - set(wanted):
             wrong.append(f"a row for size {size}, which was not asked for")

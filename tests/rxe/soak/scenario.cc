@@ -62,11 +62,6 @@ void Scenario::fail(const std::string& what) {
   if (outcome_.failure.empty()) outcome_.failure = what;
 }
 
-template <class T>
-void Scenario::must(const T& result, const char* what) {
-  if (!result) fail(std::string(what) + ": " + result.error().what);
-}
-
 void Scenario::print(unsigned from, const wire::Packet& packet) const {
   std::printf("%10.3f us side %u to qp %u: %s\n", static_cast<double>(pair_.now().count_ps()) / 1e6, from,
               packet.bth.destination_qpn, to_line(packet).c_str());
@@ -194,6 +189,7 @@ void Scenario::poll_all() {
 }
 
 void Scenario::settle() {
+  resume_all();
   // Receives that an SRQ lacks become free slots only as others complete: several rounds may be needed.
   for (int round = 0; round < 200 && !failed(); ++round) {
     bool missing = false;
@@ -240,26 +236,6 @@ void Scenario::verify() {
   }
 }
 
-/// Something breaks: a QP is put in error, destroyed, or makes an access that is not permitted.
-void Scenario::violence() {
-  Line& line = *lines_[rng_.below(lines_.size())];
-  const bool at_a = rng_.chance(1, 2);
-  Flow& flow = at_a ? *line.from_a : *line.from_b;
-  if (rng_.chance(1, 3)) {  // a blackout that retries must survive
-    FaultyLink& link = at_a ? pair_.a_to_b : pair_.b_to_a;
-    link.drop_all(true);
-    pair_.advance(base::Duration::us(static_cast<std::int64_t>(rng_.below(2000))));
-    link.drop_all(false);
-    return;
-  }
-  if (flow.reliable() && rng_.chance(1, 2)) {
-    if (!post_bad_access(rng_, flow)) return;
-  } else {
-    must(flow.self.to_state(rxe::QpState::kErr), "modify_qp to ERR");
-  }
-  flow.doomed = flow.peer->doomed = true;
-}
-
 void Scenario::phase() {
   const std::uint64_t count = 20 + rng_.below(60);
   const std::uint64_t violent_at = rng_.chance(1, 4) ? rng_.below(count) : ~0ull;
@@ -267,6 +243,7 @@ void Scenario::phase() {
     Line& line = *lines_[rng_.below(lines_.size())];
     for (std::uint64_t burst = 1 + rng_.below(4); burst > 0; --burst) post_random(line, rng_.chance(1, 2));
     if (i == violent_at) violence();
+    if (rng_.chance(1, 8)) disturb();
     for (const auto& each : lines_) {
       post_receives(*each, true, false);
       post_receives(*each, false, false);

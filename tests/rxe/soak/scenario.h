@@ -62,6 +62,8 @@ class Scenario {
   void tear_down();
   void phase();
   void violence();
+  void disturb();
+  void resume_all();
   void settle();
   void verify();
   void post_random(Line& line, bool from_a);
@@ -71,7 +73,9 @@ class Scenario {
   bool failed() const { return !outcome_.failure.empty(); }
   void fail(const std::string& what);
   template <class T>
-  void must(const T& result, const char* what);
+  void must(const T& result, const char* what) {
+    if (!result) fail(std::string(what) + ": " + result.error().what);
+  }
 
   std::uint64_t seed_;
   Options options_;

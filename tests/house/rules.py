@@ -32,7 +32,8 @@ _PURE_PATHS = ["src/" + folder for folder in PURE]
 
 # (pattern of a <system header>, paths it is restricted to or None, paths where it is banned or None, the rule)
 SYSTEM_HEADERS = [
-    (r"rte_\w+\.h", ["src/net/dpdk"], None, "DPDK headers only in src/net/dpdk: go through net::Port"),
+    (r"rte_\w+\.h", ["src/net/dpdk", "perf/dpdk"], None,
+     "DPDK headers only in src/net/dpdk (and what perf/dpdk sets beside it): go through net::Port"),
     (r"infiniband/.*", ["src/verbs", "examples", "tests", "perf"], None,
      "<infiniband/...> only in src/verbs, examples, tests and perf: inside, use rxe/types.h"),
     (r"rdma/fi_\w+\.h|rdma/fabric\.h", ["perf"], None, "libfabric only in perf: it is a peer to compare with"),

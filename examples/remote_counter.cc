@@ -24,6 +24,7 @@ namespace {
 
 constexpr std::uint8_t kPort = 1;
 constexpr std::size_t kLine = 64;
+constexpr int kLocalWrite = IBV_ACCESS_LOCAL_WRITE;  // an int: the macro ibv_reg_mr mixes it with another enum
 
 /// Calls the matching destroy function at the end of an object's life.
 template <auto destroy>
@@ -110,7 +111,7 @@ class Worker {
       : number_(number),
         board_(board),
         cq_(made(ibv_create_cq(device, 16, nullptr, nullptr, 0), "create_cq")),
-        result_region_(made(ibv_reg_mr(pd, &result_, sizeof result_, IBV_ACCESS_LOCAL_WRITE), "reg_mr")),
+        result_region_(made(ibv_reg_mr(pd, &result_, sizeof result_, kLocalWrite), "reg_mr")),
         near_(make_queue_pair(pd)),
         far_(make_queue_pair(pd)) {
     connect(near_.get(), far_.get(), address);

@@ -9,7 +9,7 @@ import sys
 import tempfile
 import time
 
-TIMEOUT_S = 120  # far beyond what any of them takes on a busy machine
+TIMEOUT_S = 300  # far beyond what any of them takes, on a busy machine, too
 NOBODY = 65534
 LISTENING = "0A"
 

@@ -47,6 +47,16 @@ bool locate(Engine& engine, Qp& qp, std::uint64_t position, SendWqe& wqe) {
   return false;
 }
 
+/// The memory of a request begun earlier may have been deregistered since; if so, the request fails.
+bool still_located(Engine& engine, Qp& qp, TimePoint now, SendWqe& wqe) {
+  if (wqe.generation == engine.regions.generation()) [[likely]]
+    return true;
+  if (locate(engine, qp, qp.requester.send_position, wqe)) return true;
+  if (wqe.is_answered()) --qp.requester.answers_owed;
+  completer::retire(engine, qp, now);
+  return false;
+}
+
 /// Checks and numbers the request at send_position.
 void begin(Engine& engine, Qp& qp, SendWqe& wqe) {
   RequesterState& requester = qp.requester;
@@ -113,7 +123,7 @@ SendWqe* current(Engine& engine, Qp& qp, TimePoint now) {
       completer::retire(engine, qp, now);
       return nullptr;
     }
-    if (wqe.packet_count != 0) return &wqe;
+    if (wqe.packet_count != 0) return still_located(engine, qp, now, wqe) ? &wqe : nullptr;
     ++requester.send_position;
     completer::retire(engine, qp, now);
   }
@@ -140,13 +150,6 @@ Offer poll(Engine& engine, Qp& qp, TimePoint now, TxSink& sink) {
   SendWqe* wqe = current(engine, qp, now);
   if (wqe == nullptr) return Offer::kNothing;
   if (requester.next_psn - requester.unacked_psn >= kUnackedPsnsMax) return Offer::kNothing;
-  if (wqe->generation != engine.regions.generation()) [[unlikely]] {
-    if (!locate(engine, qp, requester.send_position, *wqe)) {
-      if (wqe->is_answered()) --requester.answers_owed;
-      completer::retire(engine, qp, now);
-      return Offer::kNothing;
-    }
-  }
   if (qp.congestion != nullptr && !may_send_now(engine, qp, now)) return Offer::kNothing;
 
   build_request(engine, qp, *wqe);

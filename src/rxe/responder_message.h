@@ -25,7 +25,7 @@ inline bool length_in_order(const Qp& qp, const wire::Packet& packet, std::uint6
   const bool starts = wire::starts_message(opcode);
   const bool ends = wire::ends_message(opcode);
   if (ends ? length > qp.mtu || (length == 0 && !starts) : length != qp.mtu) return false;
-  if (!wire::is_write(opcode)) return true;
+  if (!wire::is_write(opcode)) return starts || std::uint64_t{qp.responder.received} + length <= message_bytes_max;
   if (starts && packet.reth.dma_length > message_bytes_max) return false;
   const std::uint32_t left = starts ? packet.reth.dma_length : qp.responder.write_left;
   return ends ? length == left : length < left;

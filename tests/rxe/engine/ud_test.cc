@@ -171,6 +171,19 @@ TEST_CASE("ud: only SENDs can be posted", "[rxe][ud]") {
   }
 }
 
+TEST_CASE("ud: memory that is deregistered while the port refuses the datagram is not read", "[rxe][ud]") {
+  Fixture f;
+  Region gone(f.pair.a.device, f.pair.a.pd, 64);
+  REQUIRE(f.d.a.post(f.d.send(1).with(gone.sge(0, 64))));
+  f.pair.a.refuse_next = 1;
+  REQUIRE(f.pair.a.transmit(1) == 0);
+  REQUIRE(f.pair.a.device.dereg_mr(gone.mr().id));
+  settle(f.pair);
+  const auto failed = expect_sent(f.d.a, 1, WcStatus::kLocProtErr);
+  CHECK(failed.vendor_err == static_cast<std::uint32_t>(rxe::VendorError::kLocalUnknownKey));
+  CHECK(f.pair.count_sent('a', Opcode::kUdSendOnly) == 0);
+}
+
 TEST_CASE("ud: an address handle that is destroyed before the datagram leaves is an error completion",
           "[rxe][ud][ah]") {
   Fixture f;

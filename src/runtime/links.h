@@ -50,12 +50,12 @@ struct Link {
 
 class Links {
  public:
-  static constexpr base::Duration kConnectMax = base::Duration::s(10);
+  static constexpr base::Duration kConnectMax = base::Duration::s(30);
   static constexpr base::Duration kRefusedFor = base::Duration::s(1);
   static constexpr base::Duration kInviteEvery = base::Duration::ms(20);
   static constexpr base::Duration kConnectTick = base::Duration::us(500);
   static constexpr base::Duration kSweepEvery = base::Duration::ms(1);
-  static constexpr base::Duration kFullMax = base::Duration::ms(200);
+  static constexpr base::Duration kFullMax = base::Duration::s(1);
 
   Links(HostPage& page, const ControlSocket& control, ProcessCounters& counters);
 

@@ -162,6 +162,7 @@ void Driver::handle(const ControlMessage& message, TimePoint now) {
   if (message.kind == ControlKind::kConnect) {
     links_.on_invitation(message, now);
   } else if (message.kind == ControlKind::kFarewell) {
+    log(LogLevel::kDebug, "the process in slot {} is leaving", message.from_slot);
     if (Link* const link = links_.leaving(message)) {
       unsigned empty = 0;
       for (unsigned bursts = 0; link->port != nullptr && empty < kDrainEmptyMax && bursts < kDrainBurstsMax; ++bursts) {
@@ -222,9 +223,14 @@ void Driver::farewell() {
     while (const auto message = control_.receive()) {
       if (message->kind == ControlKind::kFarewell) std::erase(waiting, message->from_slot);
     }
+    // Not a whole pass: peers take down their ends now, and none of these links is lost.
     now = clock_.now();
-    pass(now);
+    receive_all(now);
+    run_timers(now);
+    transmit_all(now);
+    deliver_events();
   }
+  log(LogLevel::kDebug, "left; {} peers have not answered", waiting.size());
 }
 
 }  // namespace rocelab::runtime

@@ -158,7 +158,10 @@ class Peer {
     for (std::size_t finished = 0; finished < endpoints_.size();) {
       finished = 0;
       for (std::size_t i = 0; i < endpoints_.size(); ++i) {
-        if (endpoints_[i] == nullptr) continue;
+        if (endpoints_[i] == nullptr) {
+          ++finished;
+          continue;
+        }
         Endpoint& e = *endpoints_[i];
         while (posted[i] < count && posted[i] - done[i] < kDepth) {
           if (const int error = e.post_write(posted[i]++, 0, bytes, kHalf)) return fmt::format("post_write: {}", error);

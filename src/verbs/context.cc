@@ -48,7 +48,7 @@ Context::Context(Device& opened) : verbs_context{}, device(opened) {
 }
 
 Context::~Context() {
-  device.remove_context(*this);
+  if (local() != nullptr) device.remove_context(*this);  // without a device no event looks at the list any more
   destroy_all<Qp>(*this, [](rxe::Device& engine, Qp& qp) { return engine.destroy_qp(qp.qp_base.qp_num); });
   destroy_all<Ah>(*this, [](rxe::Device& engine, Ah& ah) { return engine.destroy_ah(ah.id); });
   destroy_all<Mw>(*this, [](rxe::Device& engine, Mw& mw) { return engine.dealloc_mw(mw.id); });

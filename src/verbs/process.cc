@@ -10,9 +10,17 @@
 
 namespace rocelab::verbs {
 
+namespace {
+
+struct AtExit {
+  ~AtExit() { Process::instance().switch_devices_off(); }
+};
+
+}  // namespace
+
 Process& Process::instance() {
-  static Process process;
-  return process;
+  static Process* const process = new Process;  // never freed: destructors of the application may come after ours
+  return *process;
 }
 
 Process::Process() {
@@ -20,14 +28,13 @@ Process::Process() {
                  [] { Process::instance().after_fork_in_child(); });
 }
 
-Process::~Process() { switch_devices_off(); }
-
 void Process::switch_devices_off() {
   const std::lock_guard<std::mutex> lock(mutex_);
   for (const auto& device : devices_) device->switch_off();
 }
 
 base::TextResult<std::span<const std::unique_ptr<Device>>> Process::devices() {
+  static const AtExit at_exit;
   const std::lock_guard<std::mutex> lock(mutex_);
   if (devices_.empty()) {
     const base::TextResult<runtime::Host*> host = runtime::process_host();

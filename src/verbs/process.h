@@ -3,7 +3,8 @@
 // of fork().
 //
 // The library is linked with -z nodelete: dlclose leaves it where it is, because the progress thread may be running in
-// it, and a later dlopen finds the same instance again. Thread-safe.
+// it, and a later dlopen finds the same instance again. It is never freed: threads and destructors of the application
+// may still use devices and contexts while exit() runs. Thread-safe.
 #pragma once
 
 #include <memory>
@@ -19,7 +20,6 @@ namespace rocelab::verbs {
 class Process {
  public:
   static Process& instance();
-  ~Process();
   Process(const Process&) = delete;
   Process& operator=(const Process&) = delete;
 
@@ -32,9 +32,11 @@ class Process {
   void after_fork_in_parent() { mutex_.unlock(); }
   void after_fork_in_child();
 
+  /// At exit: calls that come later fail with ENODEV.
+  void switch_devices_off();
+
  private:
   Process();
-  void switch_devices_off();
 
   std::mutex mutex_;
   std::vector<std::unique_ptr<Device>> devices_;

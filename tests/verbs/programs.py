@@ -9,7 +9,7 @@ def run(folder, run_dir, *command):
     environment = dict(os.environ, LD_LIBRARY_PATH=folder, ROCELAB_RUN_DIR=run_dir)
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
     print("$", *command, "\n" + done.stdout + done.stderr)
-    return done.returncode, done.stdout
+    return done.returncode, done.stdout + done.stderr
 
 
 def main():
@@ -29,6 +29,9 @@ def main():
         status, output = run(folder, run_dir, *command)
         failed += [f"{command}: exit status {status}"] if status != 0 else []
         failed += [f"{command}: no {text!r}" for text in texts if text not in output]
+    status, output = run(folder, run_dir, "env", "ROCELAB_MTU=300", "ibv_devices")
+    failed += [] if status != 0 else ["a bad value is no error"]
+    failed += [] if "ROCELAB_MTU" in output and "300" in output and "4096" in output else ["the message lacks its facts"]
     print("\n".join(failed))
     sys.exit(1 if failed else 0)
 

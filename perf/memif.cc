@@ -2,7 +2,9 @@
 // the same through DPDK's own burst calls (raw_*), so that what the port class costs can be seen. One thread a process.
 // Frames as long as RoCE v2 frames of 8 B and of 4096 B. EAL does not survive fork(), so every repetition has its own
 // two processes.
+#include <signal.h>
 #include <stdlib.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -27,7 +29,6 @@ namespace rocelab::perf {
 namespace {
 
 constexpr unsigned kBurst = 32;
-constexpr unsigned kRingSlots = 1024;
 constexpr std::size_t kFrameBytesMax = net::kFrameBytesMax;
 
 /// The same three calls as RawLink, over the port.
@@ -81,6 +82,11 @@ class PortLink {
   std::unique_ptr<net::Port> port_;
 };
 
+struct Where {
+  Processors processors;
+  unsigned ring_slots = 1024;  ///< power of two
+};
+
 /// What the two sides of a repetition tell each other.
 struct Shared {
   std::atomic<int> up;      // sides whose link is up
@@ -92,14 +98,15 @@ struct Shared {
 /// Runs `side(link, begins)` at both ends of a link in two new processes, and returns the seconds that it took at the
 /// beginning end, from the moment the link was up; negative: failure.
 template <class Link, class Side>
-double run_link(const Processors& processors, const Side& side) {
+double run_link(const Where& where, const Side& side) {
+  const Processors& processors = where.processors;
   std::string folder = (std::filesystem::temp_directory_path() / "rocelab-perf-XXXXXX").string();
   if (mkdtemp(folder.data()) == nullptr) return -1;
   const std::string path = folder + "/link";
   SharedMemory memory(sizeof(Shared));
   auto* shared = memory.as<Shared>();
   const auto end = [&](bool begins) {
-    const auto link = Link::create(path, begins, kRingSlots, kFrameBytesMax);
+    const auto link = Link::create(path, begins, where.ring_slots, kFrameBytesMax);
     if (link == nullptr) {
       shared->failed.fetch_add(1);
       return;
@@ -117,6 +124,7 @@ double run_link(const Processors& processors, const Side& side) {
   };
   const pid_t child = fork();
   if (child == 0) {
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
     run_pair(
         processors, [&] { end(true); }, [&] { end(false); });
     _exit(0);
@@ -129,13 +137,13 @@ double run_link(const Processors& processors, const Side& side) {
 }
 
 template <class Link>
-double latency_us(const Processors& processors, std::size_t length, std::uint64_t rounds) {
+double latency_us(const Where& where, std::size_t length, std::uint64_t rounds) {
   const std::vector<std::byte> frame(length, std::byte{0x5a});
-  const double seconds = run_link<Link>(processors, [&](Link& link, bool begins) {
+  const double seconds = run_link<Link>(where, [&](Link& link, bool begins) {
     std::uint64_t sum = 0;
     for (std::uint64_t n = 0; n < rounds; ++n) {
       if (begins) link.send(frame.data(), length, 1);
-      while (link.receive(sum) == 0) relax(processors.shared);
+      while (link.receive(sum) == 0) relax(where.processors.shared);
       if (!begins) link.send(frame.data(), length, 1);
     }
     keep(sum);
@@ -145,16 +153,16 @@ double latency_us(const Processors& processors, std::size_t length, std::uint64_
 
 /// Millions of frames a second towards the beginning end.
 template <class Link>
-double rate_mps(const Processors& processors, std::size_t length, std::uint64_t count) {
+double rate_mps(const Where& where, std::size_t length, std::uint64_t count) {
   const std::vector<std::byte> frame(length, std::byte{0x5a});
   const std::uint64_t bursts = count / kBurst + 1;
-  const double seconds = run_link<Link>(processors, [&](Link& link, bool begins) {
+  const double seconds = run_link<Link>(where, [&](Link& link, bool begins) {
     std::uint64_t sum = 0;
     if (begins) {
       for (std::uint64_t got = 0; got < bursts * kBurst;) {
         const unsigned burst = link.receive(sum);
         got += burst;
-        if (burst == 0) relax(processors.shared);
+        if (burst == 0) relax(where.processors.shared);
       }
     } else {
       for (std::uint64_t n = 0; n < bursts; ++n) link.send(frame.data(), length, kBurst);
@@ -169,6 +177,7 @@ double in_child(const std::function<double()>& measure) {
   SharedMemory memory(sizeof(double));
   const pid_t child = fork();
   if (child == 0) {
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
     *memory.as<double>() = measure();
     _exit(0);
   }
@@ -176,19 +185,19 @@ double in_child(const std::function<double()>& measure) {
   return child > 0 && waitpid(child, &status, 0) == child && WIFEXITED(status) ? *memory.as<double>() : -1;
 }
 
-std::vector<Measurement> measurements(const Processors& cpus, double scale) {
-  const double slow = cpus.shared ? 0.02 : 1;
+std::vector<Measurement> measurements(const Where& where, double scale) {
+  const double slow = where.processors.shared ? 0.02 : 1;
   const auto times = [&](double n) { return scaled(n * slow, scale); };
   const auto pool = [&](const char* kind, unsigned bytes) {
     return [=, rounds = scaled(200'000, scale)] { return in_child([=] { return pool_ns(kind, rounds, bytes); }); };
   };
   return {
-      {"memif_80B_latency", "us", [=] { return latency_us<PortLink>(cpus, 80, times(300'000)); }},
-      {"raw_memif_80B_latency", "us", [=] { return latency_us<RawLink>(cpus, 80, times(300'000)); }},
-      {"memif_80B_rate", "M/s", [=] { return rate_mps<PortLink>(cpus, 80, times(5'000'000)); }},
-      {"raw_memif_80B_rate", "M/s", [=] { return rate_mps<RawLink>(cpus, 80, times(5'000'000)); }},
-      {"memif_4200B_rate", "M/s", [=] { return rate_mps<PortLink>(cpus, 4200, times(1'000'000)); }},
-      {"raw_memif_4200B_rate", "M/s", [=] { return rate_mps<RawLink>(cpus, 4200, times(1'000'000)); }},
+      {"memif_80B_latency", "us", [=] { return latency_us<PortLink>(where, 80, times(300'000)); }},
+      {"raw_memif_80B_latency", "us", [=] { return latency_us<RawLink>(where, 80, times(300'000)); }},
+      {"memif_80B_rate", "M/s", [=] { return rate_mps<PortLink>(where, 80, times(5'000'000)); }},
+      {"raw_memif_80B_rate", "M/s", [=] { return rate_mps<RawLink>(where, 80, times(5'000'000)); }},
+      {"memif_4200B_rate", "M/s", [=] { return rate_mps<PortLink>(where, 4200, times(1'000'000)); }},
+      {"raw_memif_4200B_rate", "M/s", [=] { return rate_mps<RawLink>(where, 4200, times(1'000'000)); }},
       {"frame_pool_stack_64B", "ns", pool("stack", 64)},
       {"frame_pool_ring_sp_sc_64B", "ns", pool("ring_sp_sc", 64)},
       {"frame_pool_ring_mp_mc_64B", "ns", pool("ring_mp_mc", 64)},
@@ -205,8 +214,12 @@ int main(int argc, char** argv) {
   rocelab::perf::RunOptions options;
   rocelab::perf::Processors processors;
   rocelab::perf::add_run_options(app, options);
+  rocelab::perf::Where where;
+  app.add_option("--ring-slots", where.ring_slots, "frames that each direction holds: a power of two")
+      ->check(CLI::Range(64, 16384));
   CLI11_PARSE(app, argc, argv);
   if (!rocelab::perf::begin_run("memif", options, processors)) return 2;
-  return rocelab::perf::run_measurements("memif", rocelab::perf::measurements(processors, options.scale), processors,
+  where.processors = processors;
+  return rocelab::perf::run_measurements("memif", rocelab::perf::measurements(where, options.scale), processors,
                                          options);
 }

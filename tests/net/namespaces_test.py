@@ -118,6 +118,26 @@ class Packets(unittest.TestCase):
         address("far", "veth1")
         ip("addr", "replace", "fd00:78::2/64", "dev", "veth1", "nodad", namespace="far")
 
+    def test_an_interface_goes_down_comes_up_and_is_removed_under_the_port(self):
+        ip("link", "add", "veth8", "type", "veth", "peer", "name", "veth9", namespace="far")
+        address("far", "veth8")
+        address("far", "veth9")
+        watcher = subprocess.Popen(command("far", TOOL, "packet-watch", "veth8"), text=True, stdout=subprocess.PIPE)
+        try:
+            self.assertEqual(watcher.stdout.readline(), "up\n")
+            ip("link", "set", "veth8", "down", namespace="far")
+            self.assertEqual(watcher.stdout.readline(), "down\n")
+            ip("link", "set", "veth8", "up", namespace="far")
+            self.assertEqual(watcher.stdout.readline(), "up\n")
+            ip("link", "del", "veth8", namespace="far")
+            self.assertEqual(watcher.stdout.readline(), "down\n")
+            watcher.stdout.readline()
+            self.assertEqual(watcher.wait(), 0)
+        finally:
+            watcher.kill()
+            watcher.wait()
+            watcher.stdout.close()
+
     def test_wrong_interfaces_are_told_apart(self):
         self.assertEqual(tool("near", "packet-open", "nowhere").stdout, "interface nowhere: No such device\n")
         self.assertEqual(tool("near", "packet-open", "lo").stdout, "interface lo: does not carry Ethernet\n")

@@ -5,8 +5,11 @@
 //                                     VLAN id or -, and whether it decoded; sleeps on wait_fd() meanwhile
 //   packet-send INTERFACE MAC COUNT VLAN   sends COUNT packets to MAC, taking turns between the encapsulations
 //   packet-open INTERFACE             opens the port and prints frame_bytes_max and whether the link is up
+//   packet-watch INTERFACE            sends all the time and prints "up" and "down" as the link changes, until it has
+//                                     been down for good (the interface is gone)
 //   neighbour INTERFACE ADDRESS MS    resolves
 //   capture FILE COUNT                sends COUNT packets through a loopback port with a tap
+#include <net/if.h>
 #include <poll.h>
 
 #include <array>
@@ -125,6 +128,32 @@ int packet_open(const std::string& interface) {
   return 0;
 }
 
+int packet_watch(const std::string& interface) {
+  const auto port = open_port(interface);
+  if (port == nullptr) return 1;
+  const std::vector<std::byte> payload(1024, std::byte{0x5a});
+  std::array<Frame, kBurstMax> frames;
+  bool up = false;
+  while (up || if_nametoindex(interface.c_str()) != 0) {
+    for (std::uint32_t n = 0; n < 200; ++n) send(*port, make_packet(n, {0x02, 0, 0, 0, 0, 0x02}, 0, payload));
+    port->tx_flush();
+    port->rx_burst(frames);
+    port->rx_release();
+    if (port->link_up() == up) continue;
+    up = !up;
+    std::printf("%s\n", up ? "up" : "down");
+    std::fflush(stdout);
+  }
+  // Gone: nothing is left to wait for, and a frame is dropped instead of making its sender wait.
+  const std::uint64_t dropped = port->counters().tx_dropped;
+  for (std::uint32_t n = 0; n < 5000; ++n) {
+    if (!send(*port, make_packet(n, {0x02, 0, 0, 0, 0, 0x02}, 0, payload))) return 1;
+    port->tx_flush();
+  }
+  std::printf("dropped %s\n", port->counters().tx_dropped > dropped ? "some" : "none");
+  return 0;
+}
+
 int neighbour(const std::string& interface, const std::string& address, std::uint64_t timeout_ms) {
   NeighbourQuery query;
   query.interface = interface;
@@ -157,6 +186,7 @@ int run(const std::vector<std::string>& words) {
     return packet_send(words[1], words[2], number(words[3]), number(words[4]));
   }
   if (mode == "packet-open" && words.size() == 2) return packet_open(words[1]);
+  if (mode == "packet-watch" && words.size() == 2) return packet_watch(words[1]);
   if (mode == "neighbour" && words.size() == 4) return neighbour(words[1], words[2], number(words[3]));
   if (mode == "capture" && words.size() == 3) return capture(words[1], number(words[2]));
   std::fprintf(stderr, "port_tool: unknown mode or wrong number of arguments\n");

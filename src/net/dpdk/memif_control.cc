@@ -44,6 +44,9 @@ base::TextResult<MemifControl*> MemifControl::instance() {
     pthread_sigmask(SIG_SETMASK, &before, nullptr);
     if (error == 0) {
       pthread_setname_np(thread, "rocelab-memif");
+      // Not confined to the processor that the caller polls on: wherever the process as a whole may run.
+      cpu_set_t set;
+      if (sched_getaffinity(getpid(), sizeof set, &set) == 0) pthread_setaffinity_np(thread, sizeof set, &set);
       pthread_detach(thread);
       control = made;
       return control;

@@ -86,6 +86,7 @@ void reset_qp(Engine& engine, Qp& qp) {
   forget_sends(qp);
   qp.receive_queue.clear();
   forget_responses(qp);
+  qp.resources.resize(0);  // as many as the next life's max_dest_rd_atomic says
   ResponderState& responder = qp.responder;
   responder.held.release();
   responder.message = ResponderState::Message::kNone;

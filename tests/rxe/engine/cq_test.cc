@@ -34,6 +34,7 @@ TEST_CASE("cq: overflow is reported, puts the QP in error and loses nothing that
   }
   settle(pair);
   CHECK(pair.a.count_events(EventType::kCqErr, &c.a.send_cq) == 1);
+  CHECK(pair.a.count_events(EventType::kQpFatal, &c.a) == 1);
   CHECK(c.a.state() == QpState::kErr);
   for (std::uint64_t id = 0; id < room; ++id) expect_sent(c.a, id);
   CHECK_FALSE(c.a.poll(c.a.send_cq).has_value());

@@ -184,6 +184,19 @@ TEST_CASE("rc read: the responder answers packet by packet as its port takes the
   CHECK(packets == 20);
 }
 
+TEST_CASE("rc read: with max_dest_rd_atomic 0 none is accepted, also after a life in which some were",
+          "[rxe][rc][read][responder]") {
+  Solo solo;
+  SoloQp qp(solo, {.max_dest_rd_atomic = 4});
+  REQUIRE(qp.ready);
+  const Craft read = solo.from_peer(qp, Opcode::kRcRdmaReadRequest, kPeerPsn).reth(qp.remote(0), 8);
+  CHECK(solo.exchange(read) == Lines{"RC_RDMA_READ_RESPONSE_ONLY psn 5000 ack msn 1 len 8"});
+  REQUIRE(qp.to_state(QpState::kReset));
+  qp.options.max_dest_rd_atomic = 0;
+  REQUIRE((qp.to_init() && qp.to_rtr(2, kPeerQpn, kPeerPsn) && qp.to_rts()));
+  CHECK(solo.exchange(read) == Lines{"RC_ACKNOWLEDGE psn 5000 nak 1 msn 0"});
+}
+
 TEST_CASE("rc read: more than max_dest_rd_atomic at once are an invalid request", "[rxe][rc][read][responder]") {
   Solo solo;
   SoloQp qp(solo, {.max_dest_rd_atomic = 2});

@@ -71,6 +71,21 @@ TEST_CASE("rc send: every length around multiples of every path MTU arrives byte
   }
 }
 
+TEST_CASE("rc send: a long message asks for an ACK every 64 packets", "[rxe][rc][send][ack]") {
+  Pair pair;
+  Connection c(pair, {.mtu = PathMtu::k256});
+  REQUIRE(c.valid);
+  REQUIRE(c.a.post(Work::write(1, c.b.remote(0)).with(c.a.sge(0, 200 * 256))));
+  settle(pair);
+  std::vector<std::uint32_t> asking;
+  for (const Recorded& record : pair.sent) {
+    if (record.from == 'a' && record.packet.header().bth.ack_request) {
+      asking.push_back(record.packet.header().bth.psn.value() - 1000);
+    }
+  }
+  CHECK(asking == std::vector<std::uint32_t>{63, 127, 191, 199});
+}
+
 TEST_CASE("rc send: no sge and a zero-length sge both make a zero-length message", "[rxe][rc][send]") {
   Pair pair;
   Connection c(pair);

@@ -367,6 +367,43 @@ TEST_CASE("states: a destroyed responder in the middle of a READ's answer says n
   CHECK(solo.side.transmit(16) == 0);
 }
 
+TEST_CASE("states: while the port is down packets are lost, and requests end by their retries", "[rxe][states][port]") {
+  Pair pair;
+  Connection c(pair, {.retry_cnt = 2});
+  REQUIRE(c.valid);
+  pair.a.device.handle_port_state(pair.now(), false);
+  REQUIRE(c.a.post(Work::write(1, c.b.remote(0)).with(c.a.sge(0, 8))));
+  settle(pair);
+  expect_sent(c.a, 1, WcStatus::kRetryExcErr);
+  CHECK(pair.sent.empty());
+}
+
+TEST_CASE("states: a port that comes back in time loses nothing", "[rxe][states][port]") {
+  Pair pair;
+  Connection c(pair, {.retry_cnt = 7});
+  REQUIRE(c.valid);
+  c.a.memory.fill(1);
+  pair.a.device.handle_port_state(pair.now(), false);
+  REQUIRE(c.a.post(Work::write(1, c.b.remote(0)).with(c.a.sge(0, 5000))));
+  pair.advance(base::Duration::ms(100));
+  pair.a.device.handle_port_state(pair.now(), true);
+  settle(pair);
+  expect_sent(c.a, 1);
+  CHECK(c.b.memory.holds(0, 5000, 1, 0));
+}
+
+TEST_CASE("states: a changed GID table is reported", "[rxe][states][gid]") {
+  Solo solo;
+  rxe::GidEntry entry;
+  entry.gid = gid_of(77, kGidV2Ipv6);
+  entry.valid = true;
+  REQUIRE(solo.side.device.set_gid(9, entry));
+  CHECK(solo.side.count_events(EventType::kGidChange) == 1);
+  CHECK(solo.side.device.gid(9)->gid == entry.gid);
+  CHECK_FALSE(solo.side.device.gid(10)->valid);
+  CHECK(code_of(solo.side.device.gid(solo.side.device.options().limits.gid_table_length)) == EINVAL);
+}
+
 TEST_CASE("states: port events are reported", "[rxe][states][port]") {
   Solo solo;
   solo.side.device.handle_port_state(solo.side.now, false);

@@ -121,7 +121,6 @@ struct Qp {
   bool cq_overflowed = false;  ///< a completion was refused: to be taken to ERR
 
   bool is_datagram() const { return type == QpType::kUd || type == QpType::kGsi; }
-  bool has_receive() const { return srq != nullptr ? !srq->empty() : !receive_queue.empty(); }
 };
 
 }  // namespace rocelab::rxe

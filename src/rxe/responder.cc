@@ -1,8 +1,6 @@
 // See responder.h.
 #include "rxe/responder.h"
 
-#include <atomic>
-
 #include "rxe/ack_policy.h"
 #include "rxe/completions.h"
 #include "rxe/qp_lifecycle.h"

@@ -185,7 +185,14 @@ Outcome set_congestion_control(Config& config, std::string_view text) {
   return choose(text, kChoices, config.congestion_control);
 }
 
-constexpr std::array<Knob, 12> kKnobs = {{
+Outcome set_vendor_part_id(Config& config, std::string_view text) {
+  const auto value = parse_whole(text);
+  if (!value) return kBad;
+  config.vendor_part_id = *value;
+  return kGood;
+}
+
+constexpr std::array<Knob, 13> kKnobs = {{
     {{"run_dir", "ROCELAB_RUN_DIR", "an absolute path"}, Form::kText, set_run_dir},
     {{"devices", "ROCELAB_DEVICES", "a whole number from 1 to 8"}, Form::kInteger, set_devices},
     {{"mtu", "ROCELAB_MTU", "one of 256, 512, 1024, 2048, 4096"}, Form::kInteger, set_mtu},
@@ -203,6 +210,9 @@ constexpr std::array<Knob, 12> kKnobs = {{
     {{"log", "ROCELAB_LOG", "one of off, error, warn, info, debug"}, Form::kText, set_log},
     {{"progress", "ROCELAB_PROGRESS", "one of auto, thread, poll"}, Form::kText, set_progress},
     {{"ring_slots", "ROCELAB_RING_SLOTS", "a power of two from 64 to 16384"}, Form::kInteger, set_ring_slots},
+    {{"vendor_part_id", "ROCELAB_VENDOR_PART_ID", "a whole number from 0 to 4294967295"},
+     Form::kInteger,
+     set_vendor_part_id},
     {{"congestion_control", "ROCELAB_CONGESTION_CONTROL", "one of none, dcqcn"}, Form::kText, set_congestion_control},
 }};
 

@@ -14,6 +14,7 @@
 
 #include "base/result.h"
 #include "net/fault_port.h"
+#include "runtime/facts.h"
 #include "rxe/types.h"
 #include "wire/gid.h"
 
@@ -50,6 +51,8 @@ struct Config {
   ProgressMode progress = ProgressMode::kAuto;
   std::uint32_t ring_slots = 1024;  ///< frames a link between two processes holds; power of two, 64..16384
   rxe::CongestionControl congestion_control = rxe::CongestionControl::kNone;
+  std::uint32_t vendor_part_id =
+      kVendorPartId;  ///< reported only: some programs choose their paths by a table of parts
 };
 
 /// Name and value of each variable: the process environment or a test's table.

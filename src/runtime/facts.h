@@ -8,7 +8,7 @@
 namespace rocelab::runtime {
 
 inline constexpr std::uint32_t kVendorId = 0;      ///< no vendor: nobody has assigned us one
-inline constexpr std::uint32_t kVendorPartId = 0;  ///< programs keep tables of parts: 0 is in none of them
+inline constexpr std::uint32_t kVendorPartId = 0;  ///< default of a knob; programs keep tables of parts: 0 is in none
 inline constexpr std::uint32_t kHardwareVersion = 0;
 inline constexpr std::string_view kFirmwareVersion = "0.1.0";  ///< the project's version; verbs/query_device.cc checks
 

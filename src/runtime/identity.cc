@@ -225,6 +225,7 @@ base::TextResult<std::vector<DeviceDescription>> describe_devices(const Config& 
     device.name = fmt::format("rocelab{}", index);
     device.index = index;
     device.mtu = *mtu;
+    device.vendor_part_id = config.vendor_part_id;
     const std::uint64_t drawn = rng.next();
     if (interface) {
       device.mac = interface->mac;

@@ -41,6 +41,7 @@ struct DeviceDescription {
   std::vector<rxe::GidEntry> gids;    ///< the initial GID table, index by index
   std::string interface;              ///< kernel interface of the uplink; empty: this machine only
   std::uint32_t interface_index = 0;  ///< 0: none
+  std::uint32_t vendor_part_id = 0;   ///< ibv_device_attr.vendor_part_id
 };
 
 /// Takes the engine's events. on_event runs with the engine lock held, so the object behind event.user cannot be

@@ -34,7 +34,7 @@ ibv_device_attr device_attr(const Context& context, const rxe::DeviceAttr& limit
   attr.node_guid = ibv_get_device_guid(&context.device);
   attr.sys_image_guid = attr.node_guid;
   attr.vendor_id = runtime::kVendorId;
-  attr.vendor_part_id = runtime::kVendorPartId;
+  attr.vendor_part_id = context.device.description().vendor_part_id;
   attr.hw_ver = runtime::kHardwareVersion;
   attr.max_mr_size = limits.max_mr_size;
   attr.page_size_cap = kPageSizes;

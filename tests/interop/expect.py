@@ -75,6 +75,8 @@ def perftest(program, arguments, outputs):
     per_row = iterations * int(option(arguments, "-q", 1)) if program.endswith("_bw") else iterations
     wanted = sizes_wanted(program, arguments)
     wrong = []
+    if "-I" in arguments:  # not only asked for: used
+        wrong += absent(outputs[1], [rf"Max inline data\s+: {option(arguments, '-I', 0)}\[B\]"])
     # Of a one-way bandwidth test and of a read or atomic latency test the server has nothing to report.
     sides = outputs if "-b" in arguments else outputs[1:]
     for output in sides:

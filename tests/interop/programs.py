@@ -1,5 +1,5 @@
 """Runs an unmodified program of the distribution on rocelab, both sides as a user without any capability, and checks
-what it printed: programs.py ROCELAB PROGRAM ARGUMENTS... Started by meson, once a line of programs.txt.
+what it printed: programs.py ROCELAB [VARIABLE=value]... PROGRAM ARGUMENTS... Started by meson, once a line of programs.txt.
 """
 import os
 import re
@@ -13,13 +13,18 @@ SKIPPED = 77
 
 
 def main():
-    rocelab, program, arguments = sys.argv[1], sys.argv[2], sys.argv[3:]
+    rocelab, words, variables = sys.argv[1], sys.argv[2:], {}
+    while re.match(r"[A-Z_]+=", words[0]):
+        name, value = words.pop(0).split("=", 1)
+        variables[name] = value
+    program, arguments = words[0], words[1:]
     missing = sides.missing_program(program)
     if missing:
         print(f"SKIP: {missing} is not installed")
         sys.exit(SKIPPED)
     with sides.Machine(rocelab) as machine:
         print("both sides run", machine.user)
+        machine.environment.update(variables)
         indexes = sides.gid_indexes(machine)
         arguments = [indexes.get(a, a) for a in arguments]
         if os.path.basename(program) in ("ibv_devices", "ibv_devinfo"):

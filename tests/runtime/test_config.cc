@@ -86,6 +86,7 @@ TEST_CASE("config: each variable sets its knob", "[runtime][config]") {
                                               {"ROCELAB_LOG", "debug"},
                                               {"ROCELAB_PROGRESS", "thread"},
                                               {"ROCELAB_RING_SLOTS", "64"},
+                                              {"ROCELAB_VENDOR_PART_ID", "4119"},
                                               {"ROCELAB_CONGESTION_CONTROL", "dcqcn"},
                                               {"PATH", "/bin"}});
   REQUIRE(config.has_value());
@@ -99,6 +100,7 @@ TEST_CASE("config: each variable sets its knob", "[runtime][config]") {
   CHECK(config->log == LogLevel::kDebug);
   CHECK(config->progress == ProgressMode::kThread);
   CHECK(config->ring_slots == 64);
+  CHECK(config->vendor_part_id == 4119);
   CHECK(config->congestion_control == rxe::CongestionControl::kDcqcn);
 }
 

@@ -54,6 +54,9 @@ Context::~Context() {
   destroy_all<Mw>(*this, [](rxe::Device& engine, Mw& mw) { return engine.dealloc_mw(mw.id); });
   destroy_all<Mr>(*this, [](rxe::Device& engine, Mr& mr) { return engine.dereg_mr(mr.id); });
   destroy_all<Srq>(*this, [](rxe::Device& engine, Srq& srq) { return engine.destroy_srq(srq.id); });
+  for (Cq* cq = std::get<LinkedList<Cq>>(objects).front(); cq != nullptr; cq = cq->Linked<Cq>::next) {
+    if (cq->channel != nullptr) Channel::of(cq->channel).forget(*cq);  // no QP is left that could add to it
+  }
   destroy_all<Cq>(*this, [](rxe::Device& engine, Cq& cq) { return engine.destroy_cq(cq.id); });
   destroy_all<Pd>(*this, [](rxe::Device& engine, Pd& pd) {
     return pd.parent == nullptr ? engine.dealloc_pd(pd.id) : base::Result<void>();

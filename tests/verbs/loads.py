@@ -7,6 +7,9 @@ import os
 import sys
 
 
+PLUGIN_FOLDERS = ["/usr/lib/x86_64-linux-gnu/ucx", "/usr/lib/aarch64-linux-gnu/ucx", "/usr/lib64/ucx"]
+
+
 def mapped_libibverbs():
     with open("/proc/self/maps") as maps:
         return {line.split()[-1] for line in maps if "libibverbs.so" in line}
@@ -25,6 +28,7 @@ def main():
         importlib.import_module(module)
     else:
         try:
+            name = next((path for d in PLUGIN_FOLDERS if os.path.exists(path := os.path.join(d, name))), name)
             ctypes.CDLL(name, mode=os.RTLD_NOW | os.RTLD_GLOBAL)
         except OSError as error:
             if "cannot open shared object file" in str(error) and name in str(error):

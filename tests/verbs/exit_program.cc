@@ -26,6 +26,7 @@ int main() {
   ibv_device** list = ibv_get_device_list(&count);
   if (list == nullptr || count == 0) return 1;
   late.context = ibv_open_device(list[0]);
+  ibv_free_device_list(list);
   if (late.context == nullptr) return 2;
   ibv_pd* pd = ibv_alloc_pd(late.context);
   ibv_comp_channel* channel = ibv_create_comp_channel(late.context);

@@ -56,6 +56,10 @@ base::TextResult<CounterReport> read_counters(const Config& config) {
     if (!directory) return base::fail_text(directory.error());
     auto page = HostPage::open(*directory, counters_layout());
     if (!page) return base::fail_text(page.error());
+    // What a killed process counted is still in its slot.
+    page->for_each_peer([&page](std::uint32_t slot, std::uint32_t generation) {
+      if (!page->is_alive(slot, generation)) page->bury(slot, generation);
+    });
     // A process that ends between the two readings is missed for once rather than counted twice.
     const auto retired = page->retired_counters();
     const auto add = [&sums](const std::vector<std::uint64_t>& values) {

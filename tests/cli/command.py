@@ -3,6 +3,8 @@ command.py ROCELAB. Uses run directories of its own."""
 import json
 import os
 import pathlib
+import shutil
+import socket
 import stat
 import subprocess
 import sys
@@ -140,6 +142,32 @@ class Command(unittest.TestCase):
     def test_dev_makes_nothing_and_knows_its_devices(self):
         self.refused(1, ["rocelab7", "rocelab0"], "dev", "rocelab7")
         self.assertFalse(os.path.exists(self.host))
+
+    def processes(self):
+        return json.loads(self.rocelab("dev", "--json").stdout)["host"]["processes"]
+
+    @unittest.skipUnless(shutil.which("ibv_rc_pingpong"), "ibverbs-utils is not installed")
+    def test_dev_shows_the_processes_that_use_the_host_as_long_as_they_live(self):
+        with socket.socket() as probe:
+            probe.bind(("", 0))
+            port = str(probe.getsockname()[1])
+        # A server: it has opened the device when it waits for its client.
+        user = subprocess.Popen([ROCELAB, "run", "--", "ibv_rc_pingpong", "-g", "3", "-p", port], env=self.environment,
+                                stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        try:
+            while not self.processes():
+                if user.poll() is not None:
+                    self.fail(user.stderr.read())
+            (process,) = self.processes()
+            self.assertEqual(process["pid"], user.pid)
+            self.assertEqual(process["command"], "ibv_rc_pingpong")
+            self.assertEqual(process["qpn_first"], process["slot"] << 16)
+            self.assertEqual(process["qpn_last"], process["slot"] << 16 | 0xffff)
+            self.assertIn(str(user.pid), self.rocelab("dev").stdout)
+        finally:
+            user.kill()
+            user.communicate()
+        self.assertEqual(self.processes(), [])
 
     def test_dev_and_the_program_agree_about_the_device(self):
         shown = json.loads(self.rocelab("dev", "--json").stdout)["devices"][0]

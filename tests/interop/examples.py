@@ -12,11 +12,12 @@ import sides
 SKIPPED = 77
 
 
-def run(command, **more):
+def run(command, quiet=False, **more):
     print("$", " ".join(map(str, command)), flush=True)
     done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
                           check=False, timeout=sides.TIMEOUT_S, **more)
-    print(done.stdout.rstrip(), flush=True)
+    if not quiet or done.returncode != 0:
+        print(done.stdout.rstrip(), flush=True)
     if done.returncode != 0:
         raise sides.Failure(f"`{command[0]}` ended with status {done.returncode}")
     return done.stdout
@@ -72,6 +73,17 @@ def main():
             must("4 threads counted to 800" in counter and "worker 3 was here" in counter, "the counter's output is wrong")
             for output in machine.run_pair(str(root / f"rc_pingpong{suffix}"), ["-n", "200"], direct=direct):
                 must("200 messages of 1024 bytes went there and back" in output, "the ping-pong's output is wrong")
+        # What went over the wire in between is recorded and good.
+        machine.environment["ROCELAB_PCAP"] = os.path.join(machine.folder, "%p.pcapng")
+        machine.run_alone(str(root / "remote_counter"), ["2", "50"], direct=True)
+        for output in machine.run_pair(str(root / "rc_pingpong"), ["-n", "20"], direct=True):
+            must("20 messages" in output, "the ping-pong's output is wrong")
+        captures = [str(f) for f in pathlib.Path(machine.folder).glob("*.pcapng")]
+        must(len(captures) == 3, f"expected three captures, found {captures}")
+        packets = run([str(command), "pcap", *captures], quiet=True)
+        for word in ("FETCH_ADD", "RDMA_WRITE_ONLY", "SEND_ONLY"):
+            must(word in packets.upper().replace(" ", "_"), f"no {word} in the captures")
+        del machine.environment["ROCELAB_PCAP"]
         listing = machine.run_alone("ibv_devices", []) if not sides.missing_program("ibv_devices") else "rocelab0"
         must("rocelab0" in listing, "the installed command shows no device")
 

@@ -49,7 +49,7 @@ struct Config {
   std::optional<net::FaultOptions> faults;        ///< what every port does to the frames it sends
   LogLevel log = LogLevel::kWarn;
   ProgressMode progress = ProgressMode::kAuto;
-  std::uint32_t ring_slots = 1024;  ///< frames a link between two processes holds; power of two, 64..16384
+  std::uint32_t ring_slots = 256;  ///< frames a link between two processes holds; power of two, 64..16384
   rxe::CongestionControl congestion_control = rxe::CongestionControl::kNone;
   std::uint32_t vendor_part_id =
       kVendorPartId;  ///< reported only: some programs choose their paths by a table of parts

@@ -181,8 +181,12 @@ void Driver::drive_for_poll() {
     armed_until_.reset();
     sleeper_.arm(policy_.first_tick());
   }
-  pass(now);
+  pass(now, policy_.application_drives());
   hand_over(now);
+}
+
+void Driver::send_owed(TimePoint now) {
+  if (wants_to_transmit()) transmit_all(now);
 }
 
 void Driver::leave_poll() { unlock(); }
@@ -234,10 +238,13 @@ std::optional<TimePoint> Driver::deadline(TimePoint now) const {
 
 // --- moving packets ------------------------------------------------------------------------------------------------
 
-bool Driver::pass(TimePoint now) {
-  bool worked = receive_all(now) != 0;
-  worked = run_timers(now) || worked;
-  worked = transmit_all(now) || worked;
+bool Driver::pass(TimePoint now, bool acks_may_wait) {
+  // What the pass before has left waiting goes first. At the latest the progress thread's tick sends it, when the
+  // application does not come back.
+  bool worked = acks_may_wait && wants_to_transmit() && transmit_all(now);
+  const bool received = receive_all(now) != 0;
+  worked = run_timers(now) || received || worked;
+  if (!acks_may_wait || !received || !only_acks_wait()) worked = transmit_all(now) || worked;
   if (loopback_waits_) {
     loop_back(now);
     worked = true;
@@ -267,7 +274,7 @@ std::size_t Driver::receive_all(TimePoint now) {
 bool Driver::run_timers(TimePoint now) {
   bool fired = false;
   for (LocalDevice* device : open_) {
-    const auto due = device->engine_.next_timeout();
+    const auto due = device->engine_.next_timeout_bound();
     if (!due || *due > now) continue;
     device->engine_.handle_timeout(now);
     fired = true;
@@ -277,6 +284,11 @@ bool Driver::run_timers(TimePoint now) {
 
 bool Driver::wants_to_transmit() const {
   return std::any_of(open_.begin(), open_.end(), [](const LocalDevice* d) { return d->engine_.has_transmit(); });
+}
+
+bool Driver::only_acks_wait() const {
+  return std::all_of(open_.begin(), open_.end(),
+                     [](const LocalDevice* d) { return !d->engine_.has_transmit() || d->engine_.only_acks_wait(); });
 }
 
 bool Driver::transmit_all(TimePoint now) {

@@ -65,8 +65,11 @@ class Driver final : public ForkListener {
   bool try_enter_poll();
   /// The same, but waits: for programs that sleep on events, to which "nothing" must mean nothing.
   void enter_poll();
-  /// The CQ was empty: moves packets once.
+  /// The CQ was empty: moves packets once. Acknowledgements of what has just come in may wait for the next call of any
+  /// kind: the application is about to look at its memory or its completions, and to answer.
   void drive_for_poll();
+  /// Lock: sends what earlier calls have left, for a call that may end a QP.
+  void send_owed(TimePoint now);
   void leave_poll();
   /// Lock: a CQ has been armed.
   void on_armed_cq();
@@ -79,7 +82,7 @@ class Driver final : public ForkListener {
   base::TextResult<void> start();
 
   // Moving packets (driver.cc); lock.
-  bool pass(TimePoint now);
+  bool pass(TimePoint now, bool acks_may_wait = false);
   std::size_t receive_all(TimePoint now);
   bool transmit_all(TimePoint now);  ///< true: something was taken
   bool run_timers(TimePoint now);
@@ -87,6 +90,7 @@ class Driver final : public ForkListener {
   void deliver_events();
   void publish(TimePoint now);
   bool wants_to_transmit() const;
+  bool only_acks_wait() const;
   /// When somebody must drive again, whatever happens until then.
   std::optional<TimePoint> deadline(TimePoint now) const;
   /// Before unlocking: sees to it that what is left to do will be done.

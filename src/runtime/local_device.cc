@@ -38,6 +38,11 @@ void LocalDevice::set_event_handler(EventHandler* handler) {
 
 bool LocalDevice::usable() const { return driver_.usable(); }
 TimePoint LocalDevice::enter() { return driver_.enter(); }
+TimePoint LocalDevice::enter_to_control() {
+  const TimePoint now = driver_.enter();
+  driver_.send_owed(now);
+  return now;
+}
 void LocalDevice::leave(TimePoint now) { driver_.release(now); }
 
 void LocalDevice::deliver_events() {

@@ -73,7 +73,7 @@ class LocalDevice {
   template <class F>
   std::invoke_result_t<F, rxe::Device&, TimePoint> with_engine(F&& f) {
     if (!usable()) return base::fail(ENODEV, "the device does not survive fork()");
-    const TimePoint now = enter();
+    const TimePoint now = enter_to_control();
     auto result = std::forward<F>(f)(engine_, now);
     leave(now);
     return result;
@@ -142,6 +142,8 @@ class LocalDevice {
 
   /// Takes the lock; returns the time of this call.
   TimePoint enter();
+  /// The same, and sends what is owed: the call may end the QP that owes it.
+  TimePoint enter_to_control();
   /// Sends what is due, delivers events, hands over to the progress thread what waits for a time, unlocks.
   void leave(TimePoint now);
   /// Under the lock.

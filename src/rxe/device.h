@@ -52,8 +52,13 @@ class Device {
   std::size_t poll_transmit(TimePoint now, TxSink& sink, std::size_t burst_max);
   /// True when poll_transmit would offer a packet now (pacing by congestion control may defer it to next_timeout).
   bool has_transmit() const;
+  /// All that has_transmit() stands for is positive acknowledgements: the owner may let them wait for what else is
+  /// about to be sent. Looks at a few QPs and says no when there are more.
+  bool only_acks_wait() const;
   /// When handle_timeout (and then poll_transmit) must be called at the latest.
   std::optional<TimePoint> next_timeout() const;
+  /// Never later than next_timeout(), and cheaper: for an owner that looks at every turn and need not sleep.
+  std::optional<TimePoint> next_timeout_bound() const;
   /// Completion notifications and asynchronous events, oldest first.
   std::optional<Event> poll_event();
 

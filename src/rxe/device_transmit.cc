@@ -11,6 +11,14 @@ namespace rocelab::rxe {
 
 namespace {
 
+/// QPs that only_acks_wait() looks at.
+constexpr std::size_t kAcksLookedAtMax = 4;
+
+bool owes_only_ack(Qp& qp) {
+  return qp.responder.owed == OwedAck::kAck && !qp.responder.cnp_owed && qp.resources.first_active() == nullptr &&
+         qp.requester.send_position == qp.send_queue.tail();
+}
+
 /// Where packets go while the port is down: they are lost, and timers find out.
 class LostPackets final : public TxSink {
  public:
@@ -85,7 +93,17 @@ std::size_t Device::poll_transmit(TimePoint now, TxSink& sink, std::size_t burst
 
 bool Device::has_transmit() const { return !impl_->ready.empty(); }
 
+bool Device::only_acks_wait() const {
+  std::size_t seen = 0;
+  for (Qp* qp = impl_->ready.front(); qp != nullptr; qp = qp->link.next) {
+    if (++seen > kAcksLookedAtMax || !owes_only_ack(*qp)) return false;
+  }
+  return seen != 0;
+}
+
 std::optional<TimePoint> Device::next_timeout() const { return impl_->timers.next(); }
+
+std::optional<TimePoint> Device::next_timeout_bound() const { return impl_->timers.next_bound(); }
 
 void Device::handle_timeout(TimePoint now) {
   Engine& engine = *impl_;

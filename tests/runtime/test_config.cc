@@ -62,7 +62,7 @@ TEST_CASE("config: without file and variables everything has its default", "[run
   CHECK_FALSE(config->faults.has_value());
   CHECK(config->log == LogLevel::kWarn);
   CHECK(config->progress == ProgressMode::kAuto);
-  CHECK(config->ring_slots == 1024);
+  CHECK(config->ring_slots == 256);
   CHECK(config->congestion_control == rxe::CongestionControl::kNone);
 }
 

@@ -62,6 +62,29 @@ TEST_CASE("sink: one that refuses every third packet changes nothing that arrive
   CHECK(pair.a.device.counters().duplicate_request == 0);
 }
 
+TEST_CASE("transmit: an owner can tell when nothing but acknowledgements waits", "[rxe][transmit]") {
+  Solo solo;
+  SoloQp qp(solo);
+  REQUIRE(qp.ready);
+  const rxe::Device& device = solo.side.device;
+  CHECK_FALSE(device.only_acks_wait());
+  const auto write = [&](std::uint32_t psn) {
+    return solo.from_peer(qp, Opcode::kRcRdmaWriteOnly, psn).reth(qp.remote(0), 8).payload(8, 1).ack_request();
+  };
+  solo.deliver(write(kPeerPsn));
+  CHECK(device.only_acks_wait());
+  REQUIRE(qp.post(Work::write(1, {0x1000, 1}).with(qp.sge(0, 8))));
+  CHECK(device.has_transmit());
+  CHECK_FALSE(device.only_acks_wait());  // a request as well
+  solo.speak();
+  CHECK_FALSE(device.has_transmit());
+  solo.deliver(solo.from_peer(qp, Opcode::kRcRdmaReadRequest, kPeerPsn + 1).reth(qp.remote(0), 8));
+  CHECK(device.has_transmit());
+  CHECK_FALSE(device.only_acks_wait());  // somebody waits for the data
+  solo.speak();
+  CHECK_FALSE(device.only_acks_wait());
+}
+
 TEST_CASE("transmit: QPs take turns, so that a long message does not hold up a short one", "[rxe][transmit]") {
   Pair pair;
   Connection big(pair), small(pair);

@@ -25,6 +25,7 @@ struct RunOptions {
   std::string only;  ///< run the measurements whose names contain this
   int repetitions = 5;
   double scale = 1;
+  bool realtime = false;
   bool silent = false;  ///< the second process of a session: measures along, reports nothing
 };
 

@@ -18,6 +18,7 @@ inline void add_run_options(CLI::App& app, RunOptions& options) {
   app.add_option("--only", options.only, "only the measurements whose names contain this");
   app.add_option("--repetitions", options.repetitions, "runs of each measurement")->check(CLI::Range(1, 1000));
   app.add_option("--scale", options.scale, "share of the usual work in each run")->check(CLI::Range(0.00001, 100.0));
+  app.add_flag("--realtime", options.realtime, "priority over all ordinary processes (needs CAP_SYS_NICE)");
 }
 
 /// Picks the processors, or says why not and returns false. Also sets an alarm, should the other process die in a way
@@ -29,6 +30,7 @@ inline bool begin_run(const char* program, const RunOptions& options, Processors
     std::fprintf(stderr, "%s: %s\n", program, error.c_str());
     return false;
   }
+  processors.realtime = options.realtime;
   alarm(600);
   return true;
 }

@@ -65,6 +65,12 @@ Processors pick_processors(const std::string& text, std::string& error) {
   return picked;
 }
 
+void raise_priority() {
+  sched_param lowest{};
+  lowest.sched_priority = sched_get_priority_min(SCHED_FIFO);
+  sched_setscheduler(0, SCHED_FIFO | SCHED_RESET_ON_FORK, &lowest);
+}
+
 void pin_to(int processor) {
   cpu_set_t set;
   CPU_ZERO(&set);
@@ -88,11 +94,13 @@ double run_pair(const Processors& processors, const std::function<void()>& self,
   if (child == 0) {
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     pin_to(processors.second);
+    if (processors.realtime) raise_priority();
     ready->store(1, std::memory_order_release);
     other();
     _exit(0);
   }
   pin_to(processors.first);
+  if (processors.realtime) raise_priority();
   while (ready->load(std::memory_order_acquire) == 0) relax(true);
   const double seconds = seconds_of(self);
   int status = 0;

@@ -18,6 +18,7 @@ struct Processors {
   int first = 0;
   int second = 0;
   bool shared = false;
+  bool realtime = false;  ///< raise_priority() before measuring
 };
 
 /// Reads "A,B" (or picks the first two processors this process may run on, when text is empty). Sets `error` to a
@@ -26,6 +27,9 @@ Processors pick_processors(const std::string& text, std::string& error);
 
 /// Pins the calling thread; quietly does nothing when the system refuses.
 void pin_to(int processor);
+/// Gives the calling thread priority over everything ordinary on its processor, against neighbours that disturb and at
+/// their expense. Threads that it has created or creates do not get it.
+void raise_priority();
 
 /// Zeroed memory that a forked child shares. Freed with the object; not copyable.
 class SharedMemory {

@@ -216,6 +216,13 @@ constexpr std::array<Knob, 13> kKnobs = {{
     {{"congestion_control", "ROCELAB_CONGESTION_CONTROL", "one of none, dcqcn"}, Form::kText, set_congestion_control},
 }};
 
+const Knob* knob_named(std::string_view name, std::string_view KnobDescription::*which) {
+  for (const Knob& knob : kKnobs) {
+    if (knob.description.*which == name) return &knob;
+  }
+  return nullptr;
+}
+
 std::string expected(const Knob& knob, std::string_view value, const Outcome& outcome) {
   return fmt::format("{}{}{}: expected {}", value, outcome->empty() ? "" : ": ", *outcome, knob.description.expected);
 }
@@ -333,9 +340,8 @@ base::TextResult<void> apply_toml(std::string_view text, const std::string& file
         fmt::format("{}:{}: {}", file, parsed.error().source().begin.line, parsed.error().description()));
   }
   for (const auto& [key, node] : parsed.table()) {
-    const auto knob =
-        std::find_if(kKnobs.begin(), kKnobs.end(), [&key](const Knob& k) { return k.description.key == key.str(); });
-    if (knob == kKnobs.end()) {
+    const Knob* const knob = knob_named(key.str(), &KnobDescription::key);
+    if (knob == nullptr) {
       return base::fail_text(fmt::format("{}:{}: unknown key `{}`: expected one of {}", file, key.source().begin.line,
                                          key.str(), all_names([](const Knob& k) { return k.description.key; })));
     }
@@ -356,9 +362,8 @@ base::TextResult<Config> load_config(const Environment& environment) {
   for (const auto& [name, value] : environment) {
     if (!std::string_view(name).starts_with(kPrefix)) continue;
     if (std::find(kOtherVariables.begin(), kOtherVariables.end(), name) != kOtherVariables.end()) continue;
-    const auto knob =
-        std::find_if(kKnobs.begin(), kKnobs.end(), [&name](const Knob& k) { return k.description.variable == name; });
-    if (knob == kKnobs.end()) {
+    const Knob* const knob = knob_named(name, &KnobDescription::variable);
+    if (knob == nullptr) {
       return base::fail_text(fmt::format("unknown variable {}: expected one of {}, {}", name, kConfigFile,
                                          all_names([](const Knob& k) { return k.description.variable; })));
     }

@@ -146,6 +146,7 @@ bool Driver::fall_asleep(TimePoint now) {
 
 void Driver::serve_attention() {
   attention_.store(false, std::memory_order_seq_cst);
+  kicked_ = false;  // the thread has come, and gone again
   if (policy_.application_drives()) return;
   armed_until_.reset();  // its timer may have been what woke the thread
   TimePoint now = clock_.now();

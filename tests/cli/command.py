@@ -108,6 +108,9 @@ class Command(unittest.TestCase):
     def test_the_program_sees_sysfs_and_the_library(self):
         done = self.rocelab("run", "--devices", "2", "--", "ls", "/sys/class/infiniband")
         self.assertEqual(done.stdout, "rocelab0\nrocelab1\n", done)
+        done = self.rocelab("run", "--", "ls", "-lR", "/sys/class/infiniband/", "/sys/class/infiniband_verbs")
+        self.assertEqual(done.stderr, "", done)
+        self.assertIn("rocelab0 -> ../../devices/virtual/infiniband/rocelab0", done.stdout)
         done = self.rocelab("run", "--", "cat", "/sys/class/infiniband/rocelab0/ports/1/state")
         self.assertEqual(done.stdout, "4: ACTIVE\n", done)
         script = "import ctypes; ctypes.CDLL('libibverbs.so.1'); print(open('/proc/self/maps').read())"

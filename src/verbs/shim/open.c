@@ -20,7 +20,7 @@ static bool answered(bool redirected, const char* target, int flags, int* result
   if (!redirected) return false;
   *result = -1;
   if ((flags & O_ACCMODE) != O_RDONLY || needs_mode(flags)) {
-    errno = EACCES;
+    errno = REAL(access)(target, F_OK) == 0 ? EACCES : ENOENT;
     return true;
   }
   *result = shim_open_counter(target, flags);

@@ -1,8 +1,10 @@
-// The wrappers that ask about files of the generated tree: stat in all its forms, and access.
+// The wrappers that ask about files of the generated tree: stat in all its forms, access, and extended attributes (ls
+// asks for them).
 #define _GNU_SOURCE
 #undef _FILE_OFFSET_BITS
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include "verbs/shim/redirect.h"
@@ -70,3 +72,19 @@ SHIM_EXPORT int faccessat(int dirfd, const char* path, int mode, int flags) {
   shim_path room;
   return REAL(faccessat)(dirfd, shim_redirect(dirfd, path, &room), mode, flags);
 }
+
+#define DEFINE_GETXATTR(name)                                                                    \
+  SHIM_EXPORT ssize_t name(const char* path, const char* attribute, void* value, size_t bytes) { \
+    shim_path room;                                                                              \
+    return REAL(name)(shim_redirect(AT_FDCWD, path, &room), attribute, value, bytes);            \
+  }
+DEFINE_GETXATTR(getxattr)
+DEFINE_GETXATTR(lgetxattr)
+
+#define DEFINE_LISTXATTR(name)                                            \
+  SHIM_EXPORT ssize_t name(const char* path, char* list, size_t bytes) {  \
+    shim_path room;                                                       \
+    return REAL(name)(shim_redirect(AT_FDCWD, path, &room), list, bytes); \
+  }
+DEFINE_LISTXATTR(listxattr)
+DEFINE_LISTXATTR(llistxattr)

@@ -18,6 +18,8 @@
 
 namespace rocelab::net::dpdk {
 
+std::atomic<bool> detail::eal_is_usable{false};
+
 namespace {
 
 enum class State : int { kNever, kRunning, kFailed };
@@ -91,18 +93,18 @@ base::TextResult<void> start_eal() {
   }
   const std::scoped_lock lock(mutex);
   if (state.load() == State::kNever) {
-    pthread_atfork(nullptr, nullptr, [] { in_child.store(true); });
+    pthread_atfork(nullptr, nullptr, [] {
+      in_child.store(true);
+      detail::eal_is_usable.store(false);
+    });
     *failure = start();
     state.store(failure->empty() ? State::kRunning : State::kFailed);
+    detail::eal_is_usable.store(failure->empty());
   }
   if (!failure->empty()) return base::fail_text(*failure);
   return {};
 }
 
 bool eal_started() { return state.load(std::memory_order_relaxed) != State::kNever; }
-
-bool eal_usable() {
-  return state.load(std::memory_order_acquire) == State::kRunning && !in_child.load(std::memory_order_relaxed);
-}
 
 }  // namespace rocelab::net::dpdk

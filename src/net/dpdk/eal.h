@@ -7,6 +7,7 @@
 // that came along do nothing. It is never shut down: its memory goes with the process. Any thread.
 #pragma once
 
+#include <atomic>
 #include <string_view>
 
 #include "base/result.h"
@@ -14,7 +15,7 @@
 namespace rocelab::net::dpdk {
 
 /// Address space that EAL reserves for mbufs and tables; pages become resident when they are first used.
-inline constexpr unsigned kMemoryMb = 128;
+inline constexpr unsigned kMemoryMb = 64;
 /// Ports that can exist in a process at one time, memif and af_packet together: DPDK is built with this limit.
 inline constexpr unsigned kPortsMax = 32;
 
@@ -24,8 +25,12 @@ base::TextResult<void> start_eal();
 /// True when this process, or the parent it was forked from, has tried to start EAL. No system call.
 bool eal_started();
 
-/// True when EAL runs and this is the process that started it. No system call.
-bool eal_usable();
+namespace detail {
+extern std::atomic<bool> eal_is_usable;  ///< cleared in a forked child
+}
+
+/// True when EAL runs and this is the process that started it. One load: ports ask at every call.
+inline bool eal_usable() { return detail::eal_is_usable.load(std::memory_order_relaxed); }
 
 /// Where DPDK's own error lines go (they are dropped otherwise): one line without its newline, from any thread.
 using LogSink = void (*)(std::string_view line);

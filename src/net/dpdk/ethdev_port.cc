@@ -86,6 +86,7 @@ void EthdevPort::tx_commit(std::size_t bytes) {
   reserved_->data_len = static_cast<std::uint16_t>(bytes);
   reserved_->pkt_len = static_cast<std::uint32_t>(bytes);
   waiting_[waiting_count_++] = std::exchange(reserved_, nullptr);
+  waiting_bytes_ += bytes;
   if (waiting_count_ % kBurstMax == 0) send_waiting();
 }
 
@@ -95,13 +96,14 @@ std::size_t EthdevPort::tx_flush() {
 }
 
 std::size_t EthdevPort::send_burst() {
-  std::size_t bytes = 0;
-  for (std::size_t i = 0; i < waiting_count_; ++i) bytes += waiting_[i]->pkt_len;
+  std::size_t bytes = waiting_bytes_;
   const std::size_t sent = rte_eth_tx_burst(device_, 0, waiting_.data(), static_cast<std::uint16_t>(waiting_count_));
   waiting_count_ -= sent;
+  waiting_bytes_ = 0;
   if (waiting_count_ != 0) {
     std::copy_n(waiting_.begin() + static_cast<std::ptrdiff_t>(sent), waiting_count_, waiting_.begin());
-    for (std::size_t i = 0; i < waiting_count_; ++i) bytes -= waiting_[i]->pkt_len;
+    for (std::size_t i = 0; i < waiting_count_; ++i) waiting_bytes_ += waiting_[i]->pkt_len;
+    bytes -= waiting_bytes_;
   }
   counters_.tx_frames += sent;
   counters_.tx_bytes += bytes;
@@ -109,10 +111,17 @@ std::size_t EthdevPort::send_burst() {
   return sent;
 }
 
+/// All of them are ours, single and unshared, so they need not be looked at one by one.
+void EthdevPort::give_back(rte_mbuf** mbufs, std::size_t count) {
+  if (count == 0) return;
+  rte_mempool_put_bulk(pool_.get(), reinterpret_cast<void**>(mbufs), static_cast<unsigned>(count));
+}
+
 void EthdevPort::drop_waiting() {
   counters_.tx_dropped += waiting_count_;
-  if (waiting_count_ != 0) rte_pktmbuf_free_bulk(waiting_.data(), static_cast<unsigned>(waiting_count_));
+  give_back(waiting_.data(), waiting_count_);
   waiting_count_ = 0;
+  waiting_bytes_ = 0;
 }
 
 std::size_t EthdevPort::receive_burst(std::span<Frame> out) {
@@ -138,7 +147,7 @@ std::size_t EthdevPort::receive_burst(std::span<Frame> out) {
 
 void EthdevPort::rx_release() {
   if (received_count_ == 0 || !eal_usable()) return;
-  rte_pktmbuf_free_bulk(received_.data(), static_cast<unsigned>(received_count_));
+  give_back(received_.data(), received_count_);
   received_count_ = 0;
 }
 

@@ -63,6 +63,8 @@ class EthdevPort : public Port {
   bool device_says_up() const;
 
  private:
+  void give_back(rte_mbuf** mbufs, std::size_t count);
+
   const std::string name_;
   const std::size_t frame_bytes_max_;
   FramePool pool_;
@@ -72,6 +74,7 @@ class EthdevPort : public Port {
   rte_mbuf* reserved_ = nullptr;
   std::array<rte_mbuf*, kBacklogMax> waiting_{};
   std::size_t waiting_count_ = 0;
+  std::size_t waiting_bytes_ = 0;
   std::size_t given_ = 0;  // frames that left since the last tx_flush
   std::array<rte_mbuf*, kBurstMax> received_{};
   std::size_t received_count_ = 0;

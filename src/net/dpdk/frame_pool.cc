@@ -35,8 +35,7 @@ void release(rte_mempool* pool) { delete &stack_of(pool); }
 int put(rte_mempool* pool, void* const* objects, unsigned count) {
   Stack& stack = stack_of(pool);
   if (stack.objects.size() - stack.count < count) return -ENOBUFS;
-  std::memcpy(stack.objects.data() + stack.count, objects, count * sizeof(void*));
-  stack.count += count;
+  for (unsigned i = 0; i < count; ++i) stack.objects[stack.count++] = objects[i];
   return 0;
 }
 

@@ -18,12 +18,6 @@
 
 namespace rocelab::net::dpdk {
 
-void ControlLock::lock() noexcept {
-  wanted_.fetch_add(1, std::memory_order_relaxed);
-  while (held_.exchange(true, std::memory_order_acquire)) sched_yield();  // a burst is short, unless it is preempted
-  wanted_.fetch_sub(1, std::memory_order_relaxed);
-}
-
 base::TextResult<MemifControl*> MemifControl::instance() {
   static std::mutex mutex;
   static MemifControl* control = nullptr;  // never freed: its thread ends with the process

@@ -6,30 +6,16 @@
 // The driver reaches this through memif_calls.cc. Lives from the first memif port to the end of the process.
 #pragma once
 
-#include <atomic>
 #include <cstdint>
 #include <map>
 #include <vector>
 
 #include "base/result.h"
+#include "net/dpdk/control_lock.h"
 
 struct rte_intr_handle;
 
 namespace rocelab::net::dpdk {
-
-/// Bursts only try (a burst that can't have it moves nothing), control waits. Not recursive.
-class ControlLock {
- public:
-  bool try_lock() noexcept {
-    return wanted_.load(std::memory_order_relaxed) == 0 && !held_.exchange(true, std::memory_order_acquire);
-  }
-  void lock() noexcept;
-  void unlock() noexcept { held_.store(false, std::memory_order_release); }
-
- private:
-  std::atomic<bool> held_{false};
-  std::atomic<unsigned> wanted_{0};  ///< threads in lock(): bursts step back
-};
 
 /// Same types as DPDK's rte_intr_callback_fn and rte_intr_unregister_callback_fn.
 using DriverCallback = void (*)(void* argument);

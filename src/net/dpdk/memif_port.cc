@@ -122,10 +122,11 @@ class Memif final : public EthdevPort, private ControlObserver {
   bool drops() const override { return link_ != Link::kUp; }
 
   MemifControl& control_;
+  BurstGate gate_;
   const MemifOptions options_;
   rte_intr_handle* unfreed_handle_ = nullptr;  // the driver's, which forgets it
   bool claimed_ = false;                       // we are in path_uses()
-  bool started_ = false;                       // the device may be asked for bursts
+  bool started_ = false;                       // the device may be asked for bursts; changed under the lock
   std::atomic<bool> up_{false};                // what the driver says, as of the last news
   Link link_ = Link::kConnecting;
   unsigned idle_bursts_ = 0;
@@ -149,6 +150,7 @@ base::TextResult<void> Memif::open() {
   if (options_.server && use.listener < 0) use.listener = control_.last_registered();
   unfreed_handle_ = control_.last_handle();
   control_.add_observer(this);
+  control_.lock().add(gate_);
   const LogCapture log;
   start();
   if (options_.server && !started_)
@@ -160,6 +162,7 @@ Memif::~Memif() {
   if (!eal_usable()) return;
   const std::scoped_lock lock(control_.lock());
   control_.remove_observer(this);
+  control_.lock().remove(gate_);
   destroy_device();
   if (unfreed_handle_ != nullptr) rte_intr_instance_free(unfreed_handle_);
   if (claimed_) leave_path();
@@ -197,7 +200,7 @@ void Memif::start() {
   if (started_) handshake_ns_ = std::min(2 * handshake_ns_, kHandshakeNsMax);
 }
 
-/// With the lock held: notices that the link came or went, and lets a client try again.
+/// Notices that the link came or went, and lets a client try again. Outside of the gate.
 void Memif::look_at_link() {
   idle_bursts_ = 0;
   if (link_up()) {
@@ -211,24 +214,29 @@ void Memif::look_at_link() {
   }
   if (link_ == Link::kLost) drop_waiting();
   if (options_.server || now_ns() < next_attempt_ns_) return;
+  const std::scoped_lock lock(control_.lock());
   const LogCapture quiet;
   if (started_) rte_eth_dev_stop(device());  // refused by the server, or the server stands still
   start();
 }
 
 void Memif::send_waiting() {
-  if (!eal_usable() || !control_.lock().try_lock()) return;  // the next call will do
-  const std::scoped_lock lock(std::adopt_lock, control_.lock());
+  if (!eal_usable()) return;
   if (link_ != Link::kUp) look_at_link();
-  if (!started_ || !tx_waiting()) return;
-  if (send_burst() == 0) look_at_link();  // full, or nobody there any more
+  if (!started_ || !tx_waiting() || !control_.lock().try_enter(gate_)) return;  // the next call will do
+  const std::size_t sent = send_burst();
+  control_.lock().leave(gate_);
+  if (sent == 0) look_at_link();  // full, or nobody there any more
 }
 
 std::size_t Memif::rx_burst(std::span<Frame> out) {
-  if (!eal_usable() || !control_.lock().try_lock()) return 0;
-  const std::scoped_lock lock(std::adopt_lock, control_.lock());
-  if (tx_waiting() && started_) send_burst();  // the owner may have nothing new to flush
-  const std::size_t count = started_ ? receive_burst(out) : 0;
+  if (!eal_usable()) return 0;
+  std::size_t count = 0;
+  if (started_ && control_.lock().try_enter(gate_)) {
+    if (tx_waiting()) send_burst();  // the owner may have nothing new to flush
+    count = receive_burst(out);
+    control_.lock().leave(gate_);
+  }
   if (count != 0) {
     idle_bursts_ = 0;
   } else if (++idle_bursts_ >= kIdleBurstsPerLook || !started_) {

@@ -63,6 +63,12 @@ class PeerProcess {
     return hear();
   }
   void signal(int number) const { ::kill(pid_, number); }
+  /// Stops the process, and returns when all its threads stand still.
+  void stop() const {
+    signal(SIGSTOP);
+    int status = 0;
+    waitpid(pid_, &status, WUNTRACED);
+  }
   /// With no signal: ends its input. Exit status; -1: ended by a signal.
   int finish(int number = 0) {
     if (pid_ <= 0) return -1;

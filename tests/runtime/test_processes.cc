@@ -127,7 +127,7 @@ TEST_CASE("processes: a peer that stands still is waited for within the retries"
   join(a, b, 0, "10 2");
   join(a, b, 1, "0 7");  // no timeout
   CHECK(a.ask("write 0 1 1000 1") == "ok");
-  b.signal(SIGSTOP);
+  b.stop();
   CHECK(a.ask("write 0 1 1000 1").starts_with(kRetryExceeded));
   a.tell("write 1 1 1000 1");
   b.signal(SIGCONT);

@@ -171,6 +171,14 @@ base::TextResult<void> fill(const fs::path& folder, const SysfsTree& tree) {
   return {};
 }
 
+/// False also when something that tidies up old files has taken some.
+bool is_complete(const fs::path& folder, const SysfsTree& tree) {
+  std::error_code error;
+  const auto there = [&](const auto& entry) { return fs::exists(folder / entry.first, error); };
+  return std::all_of(tree.files.begin(), tree.files.end(), there) &&
+         std::all_of(tree.links.begin(), tree.links.end(), there);
+}
+
 }  // namespace
 
 std::string guid_text(std::span<const std::uint8_t> guid) { return groups(guid); }
@@ -206,7 +214,11 @@ base::TextResult<std::string> write_tree(const SysfsTree& tree, const std::strin
   const fs::path where = fs::canonical(parent, error);
   if (error) return base::fail_text(fmt::format("run directory `{}`: {}", parent, error.message()));
   const fs::path target = where / folder_name(tree);
-  if (fs::exists(target, error)) return target.string();
+  // It comes into being as a whole: what is there now and incomplete is damaged, not on its way.
+  if (fs::exists(target, error)) {
+    if (is_complete(target, tree)) return target.string();
+    fs::remove_all(target, error);
+  }
 
   std::string scratch = (where / "sysfs.XXXXXX").string();
   if (mkdtemp(scratch.data()) == nullptr) {
@@ -218,7 +230,7 @@ base::TextResult<std::string> write_tree(const SysfsTree& tree, const std::strin
   const int reason = errno;
   if (!renamed) fs::remove_all(scratch, error);
   if (!filled) return base::fail_text(filled.error());
-  if (!renamed && !fs::exists(target, error)) {
+  if (!renamed && !is_complete(target, tree)) {
     return base::fail_text(fmt::format("cannot make `{}`: {}", target.string(), std::strerror(reason)));
   }
   return target.string();

@@ -94,6 +94,20 @@ TEST_CASE("sysfs: the same devices give the same folder, other devices another, 
   CHECK(std::distance(fs::directory_iterator(scratch.path()), fs::directory_iterator()) == 2);
 }
 
+TEST_CASE("sysfs: a tree of which something was taken is made anew", "[cli][sysfs]") {
+  const ScratchFolder scratch;
+  const auto devices = two_devices();
+  const SysfsTree tree = make_sysfs_tree(devices, 4);
+  const auto folder = write_tree(tree, scratch.path());
+  REQUIRE(folder.has_value());
+  const fs::path state = fs::path(*folder) / kPort / "state";
+  REQUIRE(fs::remove(state));
+  const auto again = write_tree(tree, scratch.path());
+  REQUIRE(again.has_value());
+  CHECK(*again == *folder);
+  CHECK(contents(state) == "4: ACTIVE\n");
+}
+
 TEST_CASE("sysfs: many writers at once agree on one whole tree", "[cli][sysfs]") {
   const ScratchFolder scratch;
   const auto devices = two_devices();

@@ -18,6 +18,8 @@ def main():
         name, value = words.pop(0).split("=", 1)
         variables[name] = value
     program, arguments = words[0], words[1:]
+    if os.sep in program:  # one of ours: the sides run in a folder of their own
+        program = os.path.abspath(program)
     missing = sides.missing_program(program)
     if missing:
         print(f"SKIP: {missing} is not installed")

@@ -168,7 +168,7 @@ TEST_CASE("closing a device takes what was made from it along", "[verbs]") {
     REQUIRE(pd != nullptr);
     ibv_cq* cq = ibv_create_cq(context, 16, nullptr, nullptr, 0);
     REQUIRE(cq != nullptr);
-    REQUIRE(ibv_reg_mr(pd, bytes, sizeof(bytes), IBV_ACCESS_LOCAL_WRITE) != nullptr);
+    REQUIRE(ibv_reg_mr(pd, bytes, sizeof(bytes), kAccessLocal) != nullptr);
     ibv_qp_init_attr init{};
     init.qp_type = IBV_QPT_UC;
     init.send_cq = init.recv_cq = cq;

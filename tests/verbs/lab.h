@@ -12,6 +12,7 @@ namespace rocelab::verbs_test {
 
 /// RoCE v2 over IPv4: the entry that programs pick, see runtime/identity.h.
 inline constexpr std::uint8_t kGidIndex = 3;
+inline constexpr int kAccessLocal = IBV_ACCESS_LOCAL_WRITE;
 inline constexpr int kAccessAll = IBV_ACCESS_LOCAL_WRITE | IBV_ACCESS_REMOTE_WRITE | IBV_ACCESS_REMOTE_READ |
                                   IBV_ACCESS_REMOTE_ATOMIC | IBV_ACCESS_MW_BIND;
 inline constexpr std::uint32_t kQkey = 0x1234;

@@ -69,7 +69,7 @@ TEST_CASE("re-registration changes rights, memory and domain, and refuses nonsen
   Buffer local(lab.pd(), 64);
   local.fill(1);
   std::uint8_t first[64] = {}, second[64] = {};
-  ibv_mr* mr = ibv_reg_mr(lab.pd(), first, sizeof(first), IBV_ACCESS_LOCAL_WRITE);
+  ibv_mr* mr = ibv_reg_mr(lab.pd(), first, sizeof(first), kAccessLocal);
   REQUIRE(mr != nullptr);
   CHECK(ibv_rereg_mr(mr, IBV_REREG_MR_CHANGE_TRANSLATION, nullptr, nullptr, 0, 0) == IBV_REREG_MR_ERR_INPUT);
   CHECK(ibv_rereg_mr(mr, 0, nullptr, nullptr, 0, IBV_ACCESS_LOCAL_WRITE) == IBV_REREG_MR_ERR_INPUT);

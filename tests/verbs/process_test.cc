@@ -36,7 +36,7 @@ TEST_CASE("a child of fork() has no device: calls fail, nothing crashes, and the
     expect(ibv_req_notify_cq(lab.cq(), 0) == ENODEV);
     expect(ibv_destroy_qp(pair.a) == ENODEV);
     std::uint8_t bytes[16];
-    expect(ibv_reg_mr(lab.pd(), bytes, sizeof(bytes), IBV_ACCESS_LOCAL_WRITE) == nullptr && errno == ENODEV);
+    expect(ibv_reg_mr(lab.pd(), bytes, sizeof(bytes), kAccessLocal) == nullptr && errno == ENODEV);
     _exit(wrong);
   }
   int status = -1;

@@ -186,7 +186,7 @@ TEST_CASE("threads create and destroy everything at the same time", "[verbs][thr
       ibv_pd* pd = ibv_alloc_pd(lab.context());
       ibv_cq* cq = ibv_create_cq(lab.context(), 8, nullptr, nullptr, 0);
       if (pd == nullptr || cq == nullptr) return false;
-      ibv_mr* mr = ibv_reg_mr(pd, bytes, sizeof(bytes), IBV_ACCESS_LOCAL_WRITE);
+      ibv_mr* mr = ibv_reg_mr(pd, bytes, sizeof(bytes), kAccessLocal);
       ibv_qp_init_attr init{};
       init.qp_type = IBV_QPT_RC;
       init.send_cq = init.recv_cq = cq;

@@ -93,7 +93,10 @@ void Flow::sent(const rxe::Completion& completion) {
     return succeed(operation);
   }
   if (completion.status == rxe::WcStatus::kRetryExcErr && lossy && !doomed) {
-    gave_up = doomed = peer->doomed = true;
+    doomed = peer->doomed = true;
+    gave_up = "side " + std::to_string(self.side.number) + " qp " + std::to_string(self.qpn) + " wr_id " +
+              std::to_string(completion.wr_id) + ": " +
+              std::string(rxe::name(static_cast<rxe::VendorError>(completion.vendor_err)));
   }
   if (!doomed) {
     complain("failed with " + std::string(rxe::name(completion.status)) + " " +

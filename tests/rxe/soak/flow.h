@@ -81,7 +81,7 @@ class Flow {
   bool peer_duplicates = false;  ///< the link repeats or reorders packets: UC and UD may deliver twice
   bool lossy = false;            ///< giving up after all retries is possible, though it must be rare
   bool doomed = false;           ///< failure has been provoked: errors are expected
-  bool gave_up = false;
+  std::string gave_up;           ///< which request has run out of retries, and of which
   bool canary_lose_completion = false;
   std::uint64_t completed = 0;
   std::string complaint;

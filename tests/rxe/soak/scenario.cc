@@ -217,8 +217,8 @@ void Scenario::verify() {
     for (Flow* flow : {line->from_a.get(), line->from_b.get()}) {
       flow->rest();
       if (!flow->complaint.empty()) fail(flow->complaint);
-      if (flow->gave_up) ++outcome_.gave_up;
-      flow->gave_up = false;
+      if (!flow->gave_up.empty()) outcome_.gave_up.push_back(std::move(flow->gave_up));
+      flow->gave_up.clear();
       flow->window.part.length = 0;  // it lies in the pool, which begins anew
     }
   }

@@ -22,8 +22,8 @@ struct Outcome {
   std::uint64_t operations = 0;
   std::uint64_t completions = 0;
   std::uint64_t packets = 0;
-  std::uint64_t digest = 0;  ///< of all packets, addresses left out
-  std::uint64_t gave_up = 0;
+  std::uint64_t digest = 0;          ///< of all packets, addresses left out
+  std::vector<std::string> gave_up;  ///< requests that ran out of retries
 };
 
 struct Options {

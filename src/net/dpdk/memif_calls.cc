@@ -11,16 +11,30 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstring>
+#include <span>
+#include <vector>
 
 #include "net/dpdk/memif_control.h"
 
 using rocelab::net::dpdk::DriverCallback;
 using rocelab::net::dpdk::DriverFarewell;
+using rocelab::net::dpdk::HandshakeGuard;
 using rocelab::net::dpdk::MemifControl;
 
 namespace {
 
 MemifControl* control() { return MemifControl::instance().value_or(nullptr); }
+
+std::vector<int> received_descriptors(msghdr& message) {
+  std::vector<int> all;
+  for (cmsghdr* part = CMSG_FIRSTHDR(&message); part != nullptr; part = CMSG_NXTHDR(&message, part)) {
+    if (part->cmsg_level != SOL_SOCKET || part->cmsg_type != SCM_RIGHTS) continue;
+    all.resize((part->cmsg_len - CMSG_LEN(0)) / sizeof(int));
+    std::memcpy(all.data(), CMSG_DATA(part), all.size() * sizeof(int));
+  }
+  return all;
+}
 
 }  // namespace
 
@@ -29,7 +43,9 @@ extern "C" {
 int rocelab_memif_socket(int domain, int type, int protocol) { return socket(domain, type | SOCK_CLOEXEC, protocol); }
 
 int rocelab_memif_accept(int fd, sockaddr* address, socklen_t* length) {
-  return accept4(fd, address, length, SOCK_CLOEXEC);
+  const int accepted = accept4(fd, address, length, SOCK_CLOEXEC);
+  if (accepted >= 0) control()->guard(accepted, true);
+  return accepted;
 }
 
 /// A full backlog (the server stands still) fails at once; the port tries again later.
@@ -39,6 +55,7 @@ int rocelab_memif_connect(int fd, const sockaddr* address, socklen_t length) {
   const int result = connect(fd, address, length);
   const int error = errno;
   fcntl(fd, F_SETFL, flags);
+  if (result == 0) control()->guard(fd, false);
   errno = error;
   return result;
 }
@@ -49,8 +66,18 @@ ssize_t rocelab_memif_sendmsg(int fd, const msghdr* message, int flags) {
   return sendmsg(fd, message, flags | MSG_NOSIGNAL | MSG_DONTWAIT);
 }
 
+/// A message that is out of order ends the connection: to the driver the peer has gone.
 ssize_t rocelab_memif_recvmsg(int fd, msghdr* message, int flags) {
-  return recvmsg(fd, message, flags | MSG_CMSG_CLOEXEC);
+  const ssize_t got = recvmsg(fd, message, flags | MSG_CMSG_CLOEXEC);
+  if (got != static_cast<ssize_t>(HandshakeGuard::kMessageBytes)) return got;
+  const std::vector<int> descriptors = received_descriptors(*message);
+  const std::span<const std::byte, HandshakeGuard::kMessageBytes> bytes(
+      static_cast<const std::byte*>(message->msg_iov[0].iov_base), HandshakeGuard::kMessageBytes);
+  if (control()->in_order(fd, bytes, descriptors.size())) return got;
+  for (const int descriptor : descriptors) close(descriptor);
+  message->msg_controllen = 0;
+  errno = EPROTO;
+  return -1;
 }
 
 int rocelab_memif_eventfd(unsigned count, int flags) { return eventfd(count, flags | EFD_CLOEXEC); }

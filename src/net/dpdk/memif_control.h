@@ -8,10 +8,12 @@
 
 #include <cstdint>
 #include <map>
+#include <span>
 #include <vector>
 
 #include "base/result.h"
 #include "net/dpdk/control_lock.h"
+#include "net/dpdk/memif_handshake.h"
 
 struct rte_intr_handle;
 
@@ -38,6 +40,14 @@ class MemifControl {
   // All that follows is called with the lock held.
   void add_observer(ControlObserver* observer) { observers_.push_back(observer); }
   void remove_observer(ControlObserver* observer) { std::erase(observers_, observer); }
+
+  /// A connection begins on `fd`, accepted by this end or made by it.
+  void guard(int fd, bool server) { guards_.insert_or_assign(fd, HandshakeGuard(server)); }
+  /// What came on `fd` is what a peer may say now.
+  bool in_order(int fd, std::span<const std::byte, HandshakeGuard::kMessageBytes> message, std::size_t descriptors) {
+    const auto found = guards_.find(fd);
+    return found != guards_.end() && found->second.accepts(message, descriptors);
+  }
 
   // Results as DPDK's functions of the same names give them.
   int register_callback(rte_intr_handle* handle, int fd, DriverCallback callback, void* argument);
@@ -73,6 +83,7 @@ class MemifControl {
   Entries entries_;  ///< by a number that is never used again, so that a late event finds nothing
   std::uint64_t next_id_ = 1;
   std::vector<ControlObserver*> observers_;
+  std::map<int, HandshakeGuard> guards_;  ///< by descriptor; a dead connection's is replaced when its number comes back
   int last_registered_ = -1;
   rte_intr_handle* last_handle_ = nullptr;
 };

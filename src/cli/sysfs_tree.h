@@ -23,7 +23,8 @@ SysfsTree make_sysfs_tree(std::span<const runtime::DeviceDescription> devices, s
 /// "sysfs-" and a hash of names and contents.
 std::string folder_name(const SysfsTree& tree);
 
-/// Makes `parent`/folder_name(tree) unless it is there as a whole; returns its canonical path. Two processes may do so at once.
+/// Makes `parent`/folder_name(tree) unless it is there as a whole; returns its canonical path. Two processes may do so
+/// at once.
 base::TextResult<std::string> write_tree(const SysfsTree& tree, const std::string& parent);
 
 /// "0200:00ff:fe00:0001", as node_guid and sys_image_guid are written.

@@ -12,6 +12,10 @@
 //   mix COUNT BYTES              COUNT WRITEs on every endpoint, interleaved
 //   destroy I                    ends an endpoint
 //   silence                      "SWITCHES TICKS": context switches of the other threads, CPU ticks of the process
+//   join GROUP                   a UD QP in a multicast group, with a receive posted
+//   say TEXT                     sends a datagram to the group
+//   listen                       waits for one, answers its text and posts another receive
+//   resident                     pages of memory the process occupies
 //   slot                         the process's slot
 //   exec-free-fork               forks a child that ends at once
 #include <fmt/format.h>
@@ -31,6 +35,7 @@
 
 #include "base/rng.h"
 #include "runtime/host.h"
+#include "tests/runtime/datagram_endpoint.h"
 #include "tests/runtime/endpoint.h"
 
 using namespace rocelab;
@@ -63,6 +68,8 @@ class Peer {
     if (command == "silence") return silence();
     if (command == "exec-free-fork") return fork_once();
     if (command == "mix") return mix(in);
+    if (command == "resident") return resident();
+    if (command == "join" || command == "say" || command == "listen") return datagrams(command, in);
     std::size_t index = 0;
     in >> index;
     if (index >= endpoints_.size() || endpoints_[index] == nullptr) return "no such endpoint";
@@ -210,6 +217,27 @@ class Peer {
     return fmt::format("{} {}", switches, user + system);
   }
 
+  std::string datagrams(const std::string& command, std::istringstream& in) {
+    std::string word;
+    in >> word;
+    if (command == "join") {
+      datagrams_ = std::make_unique<tests::DatagramEndpoint>(device_, wire::parse_gid(word).value_or(wire::Gid{}));
+    } else if (command == "say") {
+      return datagrams_->send(word) == rxe::WcStatus::kSuccess ? "ok" : "not sent";
+    } else {
+      word = datagrams_->wait();
+    }
+    datagrams_->post_recv();
+    return command == "join" ? "ok" : word;
+  }
+
+  static std::string resident() {
+    std::ifstream file("/proc/self/statm");
+    long size = 0, pages = 0;
+    file >> size >> pages;
+    return std::to_string(pages);
+  }
+
   static std::string fork_once() {
     const pid_t child = fork();
     if (child == 0) _exit(runtime::process_host() ? 1 : 0);  // DPDK has been started: no host in this child
@@ -221,6 +249,7 @@ class Peer {
   runtime::Host& host_;
   runtime::LocalDevice& device_;
   std::vector<std::unique_ptr<Endpoint>> endpoints_;
+  std::unique_ptr<tests::DatagramEndpoint> datagrams_;
 };
 
 }  // namespace

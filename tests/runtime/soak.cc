@@ -22,6 +22,8 @@ using tests::PeerProcess;
 namespace {
 
 int failures = 0;
+constexpr int kConnections = 2'000;
+constexpr long kPagesGrownMax = 1'024;  ///< rings and caches that fill up
 
 void expect(const std::string& answer, const std::string& wanted, const std::string& what) {
   if (answer == wanted) return;
@@ -78,6 +80,23 @@ struct Mesh {
   std::vector<std::vector<int>> to_;  ///< endpoint of i that leads to j
 };
 
+/// Connections between two processes, one after the other: memory must not grow.
+void set_up_and_tear_down(const std::string& run_dir, int cycles) {
+  const PeerProcess a(run_dir), b(run_dir);
+  long before = 0;
+  for (int i = 0; i < cycles; ++i) {
+    const std::string at_a = a.ask("new"), at_b = b.ask("new");
+    expect(a.ask(fmt::format("connect {} {}", i, at_b)), "0", "connect");
+    expect(b.ask(fmt::format("connect {} {}", i, at_a)), "0", "connect");
+    expect(a.ask(fmt::format("write {} 1 100 1", i)), "ok", "write");
+    for (const PeerProcess* peer : {&a, &b}) expect(peer->ask(fmt::format("destroy {}", i)), "ok", "destroy");
+    if (i == cycles / 10) before = std::stol("0" + a.ask("resident"));
+  }
+  const long after = std::stol("0" + a.ask("resident"));
+  std::printf("%d connections set up and torn down: %ld pages became %ld\n", cycles, before, after);
+  if (after - before > kPagesGrownMax) ++failures;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -93,6 +112,7 @@ int main(int argc, char** argv) {
     mesh.exchange(messages, 5'000);
   }
   mesh.end();
+  set_up_and_tear_down(where.path(), kConnections);
   runtime::Config config;
   config.run_dir = where.path();
   if (const auto report = runtime::read_counters(config)) {

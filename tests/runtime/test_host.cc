@@ -298,6 +298,35 @@ TEST_CASE("host: a forked child has lost the device, and may open its own", "[ru
   CHECK(pair.a.wait().status == WcStatus::kSuccess);
 }
 
+TEST_CASE("host: 1,000 QPs of one process exchange at once", "[runtime][host]") {
+  Lab lab;
+  LocalDevice& device = lab.device();
+  Endpoint::Options options;
+  options.bytes = 16'384;
+  options.depth = 8;
+  std::vector<std::unique_ptr<Pair>> pairs;
+  for (int i = 0; i < 500; ++i) pairs.push_back(std::make_unique<Pair>(device, options));
+  for (std::size_t i = 0; i < pairs.size(); ++i) {
+    std::memset(pairs[i]->a.memory(), static_cast<int>(i % 251), 5'000);
+    std::memset(pairs[i]->b.memory(), static_cast<int>(i % 241), 5'000);
+    for (std::uint64_t n = 0; n < 4; ++n) {
+      REQUIRE(pairs[i]->a.post_write(n, 0, 5'000, 5'000) == 0);
+      REQUIRE(pairs[i]->b.post_write(n, 0, 5'000, 10'000) == 0);
+    }
+  }
+  for (std::size_t i = 0; i < pairs.size(); ++i) {
+    for (Endpoint* end : {&pairs[i]->a, &pairs[i]->b}) {
+      for (std::uint64_t n = 0; n < 4; ++n) {
+        const auto done = end->wait();
+        CHECK(done.status == WcStatus::kSuccess);
+        CHECK(done.wr_id == n);
+      }
+    }
+    CHECK(std::memcmp(pairs[i]->b.memory() + 5'000, pairs[i]->a.memory(), 5'000) == 0);
+    CHECK(std::memcmp(pairs[i]->a.memory() + 10'000, pairs[i]->b.memory(), 5'000) == 0);
+  }
+}
+
 TEST_CASE("host: 10,000 connections one after the other lose no completion and leak nothing", "[runtime][host]") {
   Lab lab;
   LocalDevice& device = lab.device();

@@ -153,6 +153,20 @@ TEST_CASE("processes: many links at once, each used", "[runtime][processes]") {
   for (const auto& peer : peers) CHECK(peer->hear() == "ok");
 }
 
+TEST_CASE("processes: a multicast datagram reaches every member on the host once", "[runtime][processes]") {
+  TemporaryDirectory where;
+  const std::string group = GENERATE("239.1.2.3", "ff0e::77");
+  PeerProcess a(where.path()), b(where.path()), c(where.path()), other(where.path());
+  for (const PeerProcess* member : {&a, &b, &c}) REQUIRE(member->ask("join " + group) == "ok");
+  REQUIRE(other.ask("join 239.9.9.9") == "ok");
+  CHECK(a.ask("say first") == "ok");
+  CHECK(b.ask("listen") == "first");
+  CHECK(c.ask("listen") == "first");
+  CHECK(other.ask("say elsewhere") == "ok");
+  CHECK(b.ask("say second") == "ok");
+  CHECK(c.ask("listen") == "second");  // not the first again, and not the other group's
+}
+
 TEST_CASE("processes: an idle device burns no processor time and switches no context", "[runtime][processes]") {
   TemporaryDirectory where;
   const std::string progress = GENERATE("auto", "thread", "poll");

@@ -152,9 +152,9 @@ TimePoint Driver::enter() {
   return clock_.now();
 }
 
-void Driver::release(TimePoint now) {
+void Driver::release(TimePoint now, bool after_post) {
   policy_.on_call(now);
-  transmit_all(now);
+  transmit_all(now, after_post && policy_.application_drives());
   if (loopback_waits_) loop_back(now);
   deliver_events();
   hand_over(now);
@@ -291,12 +291,12 @@ bool Driver::only_acks_wait() const {
                      [](const LocalDevice* d) { return !d->engine_.has_transmit() || d->engine_.only_acks_wait(); });
 }
 
-bool Driver::transmit_all(TimePoint now) {
+bool Driver::transmit_all(TimePoint now, bool hold_acks) {
   bool taken = false;
   tx_.begin(now);
   for (LocalDevice* device : open_) {
     for (std::size_t burst = 0; burst < kTxBurstsMax && device->engine_.has_transmit(); ++burst) {
-      const std::size_t count = device->engine_.poll_transmit(now, tx_, kTxBurst);
+      const std::size_t count = device->engine_.poll_transmit(now, tx_, kTxBurst, hold_acks);
       taken = taken || count != 0;
       if (count < kTxBurst) break;
       tx_.flush(now);

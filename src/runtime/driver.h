@@ -58,9 +58,10 @@ class Driver final : public ForkListener {
   bool abandoned() const { return abandoned_; }
 
   // --- for LocalDevice ---------------------------------------------------------------------------------------------
-  /// Takes the lock for a verbs call. release() sends what is due, delivers events and unlocks.
+  /// Takes the lock for a verbs call. release() sends what is due, delivers events and unlocks. After a post the
+  /// requests go first and acknowledgements that wait (drive_for_poll) go on waiting.
   TimePoint enter();
-  void release(TimePoint now);
+  void release(TimePoint now, bool after_post = false);
   /// Takes the lock for poll_cq if nobody has it or waits for it.
   bool try_enter_poll();
   /// The same, but waits: for programs that sleep on events, to which "nothing" must mean nothing.
@@ -84,7 +85,7 @@ class Driver final : public ForkListener {
   // Moving packets (driver.cc); lock.
   bool pass(TimePoint now, bool acks_may_wait = false);
   std::size_t receive_all(TimePoint now);
-  bool transmit_all(TimePoint now);  ///< true: something was taken
+  bool transmit_all(TimePoint now, bool hold_acks = false);  ///< true: something was taken
   bool run_timers(TimePoint now);
   void loop_back(TimePoint now);
   void deliver_events();

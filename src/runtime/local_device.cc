@@ -44,6 +44,7 @@ TimePoint LocalDevice::enter_to_control() {
   return now;
 }
 void LocalDevice::leave(TimePoint now) { driver_.release(now); }
+void LocalDevice::leave_after_post(TimePoint now) { driver_.release(now, true); }
 
 void LocalDevice::deliver_events() {
   while (const auto event = engine_.poll_event()) {

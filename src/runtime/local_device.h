@@ -93,7 +93,7 @@ class LocalDevice {
     explicit Batch(LocalDevice& device)
         : device_(device), open_(device.usable()), now_(open_ ? device.enter() : TimePoint()) {}
     ~Batch() {
-      if (open_) device_.leave(now_);
+      if (open_) device_.leave_after_post(now_);
     }
     Batch(const Batch&) = delete;
     Batch& operator=(const Batch&) = delete;
@@ -146,6 +146,7 @@ class LocalDevice {
   TimePoint enter_to_control();
   /// Sends what is due, delivers events, hands over to the progress thread what waits for a time, unlocks.
   void leave(TimePoint now);
+  void leave_after_post(TimePoint now);
   /// Under the lock.
   void deliver_events();
 

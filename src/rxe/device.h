@@ -48,8 +48,9 @@ class Device {
 
   // --- what to do next -------------------------------------------------------------------------------------------
   /// Offers at most burst_max packets to the sink, round robin over the QPs that have something to say (responses
-  /// before requests within a QP). Returns how many were taken.
-  std::size_t poll_transmit(TimePoint now, TxSink& sink, std::size_t burst_max);
+  /// before requests within a QP). Returns how many were taken. With `hold_acks` a QP's requests do not wait for the
+  /// positive acknowledgement that it owes; that stays owed.
+  std::size_t poll_transmit(TimePoint now, TxSink& sink, std::size_t burst_max, bool hold_acks = false);
   /// True when poll_transmit would offer a packet now (pacing by congestion control may defer it to next_timeout).
   bool has_transmit() const;
   /// All that has_transmit() stands for is positive acknowledgements: the owner may let them wait for what else is

@@ -11,13 +11,15 @@ namespace rocelab::rxe {
 
 namespace {
 
-/// QPs that only_acks_wait() looks at.
+/// QPs that only_acks_wait() looks at, and whose acknowledgements one poll_transmit holds back: a bound on its work.
 constexpr std::size_t kAcksLookedAtMax = 4;
 
-bool owes_only_ack(Qp& qp) {
-  return qp.responder.owed == OwedAck::kAck && !qp.responder.cnp_owed && qp.resources.first_active() == nullptr &&
-         qp.requester.send_position == qp.send_queue.tail();
+/// As responder it owes a positive acknowledgement and nothing else.
+bool owes_ack(Qp& qp) {
+  return qp.responder.owed == OwedAck::kAck && !qp.responder.cnp_owed && qp.resources.first_active() == nullptr;
 }
+
+bool owes_only_ack(Qp& qp) { return owes_ack(qp) && qp.requester.send_position == qp.send_queue.tail(); }
 
 /// Where packets go while the port is down: they are lost, and timers find out.
 class LostPackets final : public TxSink {
@@ -43,18 +45,21 @@ void fire(Engine& engine, Qp& qp, TimePoint now, Deadline deadline) {
   }
 }
 
-/// A QP's turn: as many packets as it may send, `left` at most. False: the sink has refused one.
-bool take_turn(Engine& engine, Qp& qp, TimePoint now, TxSink& sink, std::size_t left, std::size_t& taken) {
+/// A QP's turn: as many packets as it may send, `left` at most. False: the sink has refused one, or an acknowledgement
+/// is held back.
+bool take_turn(Engine& engine, Qp& qp, TimePoint now, TxSink& sink, std::size_t left, bool hold_acks,
+               std::size_t& taken) {
   const std::size_t most = left < kBurstPerTurn ? left : kBurstPerTurn;
   for (std::size_t i = 0; i < most; ++i) {
-    const Offer offer = poll_qp(engine, qp, now, sink);
+    const bool held = hold_acks && owes_ack(qp);
+    const Offer offer = held ? requester::poll(engine, qp, now, sink) : poll_qp(engine, qp, now, sink);
     if (needs_settling(qp)) [[unlikely]]
       settle(engine, qp, now);
     if (offer == Offer::kTaken) {
       ++taken;
       continue;
     }
-    if (offer == Offer::kRefused) return false;
+    if (offer == Offer::kRefused || held) return false;
     engine.ready.remove(qp);
     return true;
   }
@@ -73,7 +78,7 @@ Offer poll_qp(Engine& engine, Qp& qp, TimePoint now, TxSink& sink) {
   return requester::poll(engine, qp, now, sink);
 }
 
-std::size_t Device::poll_transmit(TimePoint now, TxSink& sink, std::size_t burst_max) {
+std::size_t Device::poll_transmit(TimePoint now, TxSink& sink, std::size_t burst_max, bool hold_acks) {
   Engine& engine = *impl_;
   LostPackets lost;
   TxSink& out = engine.port_up == false ? lost : sink;
@@ -81,12 +86,14 @@ std::size_t Device::poll_transmit(TimePoint now, TxSink& sink, std::size_t burst
   // A QP whose packet was refused keeps its place behind the others and is not asked twice in one call: the sink's
   // other ports may have room.
   Qp* first_refused = nullptr;
+  std::size_t refused = 0;
   while (taken < burst_max) {
     Qp* qp = engine.ready.front();
     if (qp == nullptr || qp == first_refused) break;
-    if (take_turn(engine, *qp, now, out, burst_max - taken, taken)) continue;
+    if (take_turn(engine, *qp, now, out, burst_max - taken, hold_acks, taken)) continue;
     engine.ready.move_to_back(*qp);
     if (first_refused == nullptr) first_refused = qp;
+    if (++refused == kAcksLookedAtMax) hold_acks = false;
   }
   return taken;
 }

@@ -75,8 +75,12 @@ TEST_CASE("transmit: an owner can tell when nothing but acknowledgements waits",
   CHECK(device.only_acks_wait());
   REQUIRE(qp.post(Work::write(1, {0x1000, 1}).with(qp.sge(0, 8))));
   CHECK(device.has_transmit());
-  CHECK_FALSE(device.only_acks_wait());  // a request as well
+  CHECK_FALSE(device.only_acks_wait());                                // a request as well
+  solo.side.device.poll_transmit(solo.side.now, solo.side, 16, true);  // the request does not wait for it
+  CHECK(solo.lines() == Lines{"RC_RDMA_WRITE_ONLY psn 1000 dma 8 len 8 ackreq"});
+  CHECK(device.only_acks_wait());
   solo.speak();
+  CHECK(solo.lines() == Lines{"RC_ACKNOWLEDGE psn 5000 ack msn 1"});
   CHECK_FALSE(device.has_transmit());
   solo.deliver(solo.from_peer(qp, Opcode::kRcRdmaReadRequest, kPeerPsn + 1).reth(qp.remote(0), 8));
   CHECK(device.has_transmit());

@@ -234,6 +234,7 @@ int run(const std::string& provider, RunOptions options, const Processors& proce
       return first ? 77 : 0;
     }
     options.silent = !first;
+    if (processors.realtime) raise_priority();
     const std::string label = "libfabric_" + provider.substr(0, provider.find(';'));
     return run_measurements("fi_rma_bw", measurements(end, channel, first, label, processors, options.scale),
                             processors, options);

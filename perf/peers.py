@@ -28,10 +28,11 @@ class Failed(Exception):
 class Bench:
     """What the sources share: where the build is, the two processors, how much work."""
 
-    def __init__(self, build, cpus, scale):
+    def __init__(self, build, cpus, scale, realtime=False):
         self.build = pathlib.Path(build).resolve()
         self.cpus = cpus
         self.scale = scale
+        self.realtime = realtime
 
     def program(self, *names):
         """Path of one of our own programs."""
@@ -54,8 +55,11 @@ def installed(name, package):
     return path
 
 
-def pinned(cpu, command):
-    return ["taskset", "-c", str(cpu), *command]
+def pinned(bench, cpu, command):
+    """The command on one processor; with --realtime before everything ordinary. Not so what runs on rocelab: its progress
+    thread would inherit that, and its own programs raise their polling thread alone."""
+    first = ["chrt", "--fifo", "1"] if bench.realtime and os.path.basename(command[0]) != "rocelab" else []
+    return [*first, "taskset", "-c", str(cpu), *command]
 
 
 def run(command, env=None):
@@ -97,7 +101,7 @@ def client_of_pair(bench, server, client, port, env=None):
     """Starts the server on the second processor, waits until it listens, runs the client on the first: its output."""
     environment = {**os.environ, **(env or {})}
     with tempfile.TemporaryFile(mode="w+") as log:
-        process = subprocess.Popen(pinned(bench.cpus[1], server), stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+        process = subprocess.Popen(pinned(bench, bench.cpus[1], server), stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                                    env=environment)
         try:
             deadline = time.monotonic() + START_S
@@ -106,7 +110,7 @@ def client_of_pair(bench, server, client, port, env=None):
                     log.seek(0)
                     raise Failed(f"{' '.join(server)}: did not start: {log.read().strip()[-300:]}")
                 time.sleep(0.01)
-            return run(pinned(bench.cpus[0], client), env)
+            return run(pinned(bench, bench.cpus[0], client), env)
         finally:
             if process.poll() is None:
                 try:
@@ -121,7 +125,7 @@ def client_of_pair(bench, server, client, port, env=None):
 def own(bench, program, *extra, repetitions=1):
     cpus = ",".join(map(str, bench.cpus))
     return [bench.program("perf", program), "--cpus", cpus, "--repetitions", str(repetitions), "--scale",
-            str(bench.scale), *extra]
+            str(bench.scale), *(["--realtime"] if bench.realtime else []), *extra]
 
 
 def limits(bench):
@@ -219,14 +223,14 @@ def fi_pingpong(bench, provider):
 def qperf(bench):
     port = free_port()
     tool = installed("qperf", "qperf")
-    server = subprocess.Popen(pinned(bench.cpus[1], [tool, "-lp", str(port)]), stdin=subprocess.DEVNULL)
+    server = subprocess.Popen(pinned(bench, bench.cpus[1], [tool, "-lp", str(port)]), stdin=subprocess.DEVNULL)
     try:
         deadline = time.monotonic() + START_S
         while not listening(port):
             if server.poll() is not None or time.monotonic() > deadline:
                 raise Failed("qperf: the server did not start")
             time.sleep(0.01)
-        client = pinned(bench.cpus[0], [tool, "-lp", str(port), "-uu", "-t", "1"])
+        client = pinned(bench, bench.cpus[0], [tool, "-lp", str(port), "-uu", "-t", "1"])
         latency = run([*client, "-m", "8", "127.0.0.1", "tcp_lat"])
         stream = run([*client, "-m", "65536", "127.0.0.1", "tcp_bw"])
     finally:

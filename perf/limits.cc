@@ -166,7 +166,7 @@ double icrc_gbps(std::uint64_t packets) {
 }
 
 std::vector<Measurement> measurements(const Processors& cpus, double scale) {
-  const auto times = [&](double n) { return scaled(n, scale); };
+  const auto times = [=](double n) { return scaled(n, scale); };
   const double slow = cpus.shared ? 0.02 : 1;  // one processor: every message costs a switch of processes
   return {
       {"mailbox_64B_latency", "us", [=] { return mailbox_us(cpus, times(500'000 * slow)); }},

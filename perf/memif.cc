@@ -187,7 +187,7 @@ double in_child(const std::function<double()>& measure) {
 
 std::vector<Measurement> measurements(const Where& where, double scale) {
   const double slow = where.processors.shared ? 0.02 : 1;
-  const auto times = [&](double n) { return scaled(n * slow, scale); };
+  const auto times = [=](double n) { return scaled(n * slow, scale); };
   const auto pool = [&](const char* kind, unsigned bytes) {
     return [=, rounds = scaled(200'000, scale)] { return in_child([=] { return pool_ns(kind, rounds, bytes); }); };
   };

@@ -171,7 +171,7 @@ double rate_mps(const Processors& processors, std::size_t length, std::uint64_t 
 
 std::vector<Measurement> measurements(const Processors& cpus, double scale) {
   const double slow = cpus.shared ? 0.02 : 1;
-  const auto times = [&](double n) { return scaled(n * slow, scale); };
+  const auto times = [=](double n) { return scaled(n * slow, scale); };
   return {
       {"shm_ring_80B_latency", "us", [=] { return latency_us(cpus, 80, times(500'000)); }},
       {"shm_ring_80B_rate", "M/s", [=] { return rate_mps(cpus, 80, times(10'000'000)); }},

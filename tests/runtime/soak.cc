@@ -1,7 +1,7 @@
 // The soak of src/runtime: 16 processes on one device, each connected to each other, all exchanging at once; some are
 // killed and replaced while the others go on. Prints what it does; exit status 0 when every completion came.
 //
-// Timeouts are long: on a machine with few processors a process may wait a second for its turn.
+// Timeouts are long (4.3 s, 7 retries): on a busy machine with few processors a process may wait seconds for its turn.
 //
 // usage: runtime_soak [PROCESSES [MESSAGES]]
 #include <fmt/format.h>
@@ -47,7 +47,7 @@ struct Mesh {
     return std::make_unique<PeerProcess>(run_dir_, PeerProcess::Variables{{"ROCELAB_RING_SLOTS", "64"}});
   }
   void connect(std::size_t i, std::size_t j) {
-    const std::string at_i = peers_[i]->ask("new 18 7"), at_j = peers_[j]->ask("new 18 7");
+    const std::string at_i = peers_[i]->ask("new 20 7"), at_j = peers_[j]->ask("new 20 7");
     to_[i][j] = next_[i]++;
     to_[j][i] = next_[j]++;
     expect(peers_[i]->ask(fmt::format("connect {} {}", to_[i][j], at_j)), "0", "connect");

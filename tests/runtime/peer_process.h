@@ -11,6 +11,9 @@
 
 namespace rocelab::tests {
 
+/// Path of the built peer.cc (peer_program.cc).
+const char* peer_program();
+
 class PeerProcess {
  public:
   using Variables = std::vector<std::pair<std::string, std::string>>;
@@ -20,7 +23,7 @@ class PeerProcess {
     int down[2] = {-1, -1}, up[2] = {-1, -1};
     if (pipe(down) != 0 || pipe(up) != 0) return;
     variables.emplace_back("ROCELAB_RUN_DIR", run_dir);
-    prefix.emplace_back(ROCELAB_PEER);
+    prefix.emplace_back(peer_program());
     pid_ = fork();
     if (pid_ == 0) {
       dup2(down[0], STDIN_FILENO);

@@ -18,14 +18,15 @@ MAY_USE = {
     "virt": ["vnic", "mm"],
     "drivers/ibmvnic": ["vnic", "virt"],
     "drivers/ocrdma": ["rxe", "mm", "vnic"],
-    "sim": ["rxe", "vnic", "qos", "virt", "mm", "roce_v1", "roce_v2"],
+    "sim": ["rxe", "vnic", "qos", "virt", "mm", "net", "roce_v1", "roce_v2"],
     "runtime": ["rxe", "net", "vnic"],
     "verbs": ["runtime", "rxe", "net", "vnic"],
     "cli": ["verbs", "runtime", "sim", "drivers/ocrdma", "drivers/ibmvnic"],
 }
 
 # Folders that take time, chance and packets as arguments (ARCHITECTURE.md: the engine does no I/O).
-PURE = ["wire", "roce_v1", "roce_v2", "rxe", "qos", "mm", "sim"]
+#  Of the simulator: not sim/parallel (threads), sim/report (files) and sim/workload (reads scenario files).
+PURE = ["wire", "roce_v1", "roce_v2", "rxe", "qos", "mm", "sim/kernel", "sim/fabric", "sim/host"]
 
 _ANYWHERE = ["src", "drivers", "tests", "perf", "examples"]
 _PURE_PATHS = ["src/" + folder for folder in PURE]

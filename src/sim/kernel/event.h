@@ -1,6 +1,6 @@
-// What the event queue holds: a fixed-size value, no function object, no allocation. Ordered by (time, order). `order` is
-// made of the creating node's id and that node's own counter, so that ties are broken the same way however the nodes are
-// divided among threads: insertion order within a node, node by node across.
+// What the event queue holds: a fixed-size value, no function object, no allocation. Ordered by (time, order). `order`
+// is made of the creating node's id and that node's own counter, so that ties are broken the same way however the nodes
+// are divided among threads: insertion order within a node, node by node across.
 #pragma once
 
 #include <cstdint>

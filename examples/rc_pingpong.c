@@ -119,18 +119,26 @@ static void post_send(struct ibv_qp* qp, struct ibv_mr* mr, void* buffer) {
   check(ibv_post_send(qp, &request, &bad) == 0, "post_send");
 }
 
-/// Polls until a receive and, if wanted, a send have completed.
-static void complete(struct ibv_cq* cq, int receives, int sends) {
-  while (receives > 0 || sends > 0) {
+/// Completions that came while another kind was waited for: the peer's next message may arrive before the
+/// acknowledgement of ours.
+struct early {
+  int receives, sends;
+};
+
+/// Polls until so many receives and sends have completed.
+static void complete(struct ibv_cq* cq, struct early* early, int receives, int sends) {
+  while (early->receives < receives || early->sends < sends) {
     struct ibv_wc done;
     const int count = ibv_poll_cq(cq, 1, &done);
     check(count >= 0, "poll_cq");
     if (count == 0) continue;
     if (done.status != IBV_WC_SUCCESS) fprintf(stderr, "rc_pingpong: %s\n", ibv_wc_status_str(done.status));
     check(done.status == IBV_WC_SUCCESS, "a work request");
-    if (done.opcode == IBV_WC_RECV) --receives;
-    if (done.opcode == IBV_WC_SEND) --sends;
+    if (done.opcode == IBV_WC_RECV) ++early->receives;
+    if (done.opcode == IBV_WC_SEND) ++early->sends;
   }
+  early->receives -= receives;
+  early->sends -= sends;
 }
 
 int main(int argc, char** argv) {
@@ -177,17 +185,18 @@ int main(int argc, char** argv) {
   char ready = 1, other_ready = 0;
   exchange(tcp, &ready, &other_ready, sizeof ready);  // nobody sends before the other has posted a receive
 
+  struct early early = {0, 0};
   for (long round = 0; round < rounds; ++round) {
-    if (host == NULL) complete(cq, 1, 0);
+    if (host == NULL) complete(cq, &early, 1, 0);
     memset(buffers, (int)(round & 0xff), kBytes);
     if (host == NULL) {  // answer with what came
       check(memcmp(buffers, buffers + kBytes, kBytes) == 0, "comparing what arrived");
       post_receive(qp, mr, buffers + kBytes);
       post_send(qp, mr, buffers);
-      complete(cq, 0, 1);
+      complete(cq, &early, 0, 1);
     } else {
       post_send(qp, mr, buffers);
-      complete(cq, 1, 1);
+      complete(cq, &early, 1, 1);
       check(memcmp(buffers, buffers + kBytes, kBytes) == 0, "comparing what came back");
       post_receive(qp, mr, buffers + kBytes);
     }

@@ -59,8 +59,8 @@ struct NodeRecord {
   std::string_view name;   ///< "host3", "leaf1"
   std::uint32_t tier = 0;  ///< 0 host, 1 leaf, 2 ...
   std::uint32_t pod = 0;
-  double x = 0;  ///< position in the drawing, any scale; y grows upwards, away from the hosts
-  double y = 0;
+  std::int32_t x = 0;  ///< position in the drawing, any scale; y grows upwards, away from the hosts
+  std::int32_t y = 0;
 };
 
 struct LinkRecord {

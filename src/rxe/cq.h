@@ -62,6 +62,8 @@ class CompletionQueue {
 
   std::uint32_t capacity() const { return static_cast<std::uint32_t>(ring_.capacity()); }
   std::size_t pending() const { return ring_.size(); }
+  /// The oldest completion; only when something is pending.
+  const Completion& front() const { return ring_.front(); }
   bool in_error() const { return in_error_; }
   std::uint64_t lost() const { return lost_; }  ///< completions refused since the overflow
   void* user() const { return user_; }

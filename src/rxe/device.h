@@ -91,6 +91,8 @@ class Device {
   std::uint32_t cq_capacity(CqId cq) const;
   std::size_t poll_cq(CqId cq, std::span<Completion> out);
   std::size_t cq_pending(CqId cq) const;
+  /// When the completion that poll_cq would return first was added; nothing when the queue is empty or unknown.
+  std::optional<TimePoint> next_completion_time(CqId cq) const;
   Result<void> req_notify_cq(CqId cq, bool solicited_only);
 
   // --- shared receive queues -------------------------------------------------------------------------------------

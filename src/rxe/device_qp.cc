@@ -43,15 +43,27 @@ Result<void> check_init(const Engine& engine, const QpInit& init) {
 
 /// The next free QPN behind the one handed out last, so that a late packet of an old QP does not meet a new one.
 Result<Qpn> free_qpn(Engine& engine) {
-  const std::uint32_t count = engine.options.qpn_count;
+  const std::uint32_t reserved = engine.options.qpn_reserved;
+  const std::uint32_t count = engine.options.qpn_count > reserved ? engine.options.qpn_count - reserved : 0;
   for (std::uint32_t i = 0; i < count; ++i) {
-    const std::uint32_t index = (engine.qpn_cursor + i) % count;
+    const std::uint32_t offset = (engine.qpn_cursor + i) % count;
+    const std::uint32_t index = reserved + offset;
     const Qpn qpn = engine.options.qpn_first + index;
     if (engine.qps[index] != nullptr || qpn < kReservedQpns || qpn == kMulticastQpn) continue;
-    engine.qpn_cursor = (index + 1) % count;
+    engine.qpn_cursor = (offset + 1) % count;
     return qpn;
   }
   return base::fail(ENOMEM, "the device has no more QP numbers");
+}
+
+/// The number that the caller wants, if it is to be had.
+Result<Qpn> wanted_qpn(const Engine& engine, Qpn wanted) {
+  if (wanted - engine.options.qpn_first >= engine.options.qpn_count || wanted < kReservedQpns ||
+      wanted == kMulticastQpn) {
+    return base::fail(EINVAL, "the QP number is not one of the device's");
+  }
+  if (engine.find_qp(wanted) != nullptr) return base::fail(EBUSY, "the QP number is taken");
+  return wanted;
 }
 
 std::uint32_t take_timer(Engine& engine) {
@@ -107,7 +119,7 @@ Result<Qpn> Device::create_qp(QpInit& init) {
   if (const auto checked = check_init(engine, init); !checked) return tl::make_unexpected(checked.error());
   Qpn qpn = kGsiQpn;
   if (init.type != QpType::kGsi) {
-    const auto number = free_qpn(engine);
+    const auto number = init.number != 0 ? wanted_qpn(engine, init.number) : free_qpn(engine);
     if (!number) return number;
     qpn = *number;
   }

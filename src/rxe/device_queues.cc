@@ -60,6 +60,12 @@ std::size_t Device::cq_pending(CqId cq) const {
   return queue == nullptr ? 0 : queue->pending();
 }
 
+std::optional<TimePoint> Device::next_completion_time(CqId cq) const {
+  const CompletionQueue* queue = impl_->find_cq(cq);
+  if (queue == nullptr || queue->pending() == 0) return std::nullopt;
+  return queue->front().timestamp;
+}
+
 Result<void> Device::req_notify_cq(CqId cq, bool solicited_only) {
   CompletionQueue* queue = impl_->find_cq(cq);
   if (queue == nullptr) return no_such_cq();

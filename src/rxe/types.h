@@ -258,6 +258,7 @@ struct QpInit {
   QpCap cap;  ///< rounded up on return, as libibverbs does
   bool sq_sig_all = false;
   void* user = nullptr;  ///< handed back in events
+  Qpn number = 0;        ///< 0: the device chooses; else this one (the simulator's QPs are numbered before they exist)
 };
 
 /// ibv_qp_attr. Which members count is said by a qp_attr mask.
@@ -341,6 +342,7 @@ struct DeviceOptions {
   DeviceAttr limits;
   Qpn qpn_first = 0x100;  ///< QPNs handed out are [qpn_first, qpn_first + qpn_count)
   std::uint32_t qpn_count = 0x1000;
+  std::uint32_t qpn_reserved = 0;  ///< the first of these are given only to those who ask for them by QpInit::number
   PathMtu port_mtu = PathMtu::k4096;
   CongestionControl congestion_control = CongestionControl::kNone;
   std::uint64_t link_bits_per_s = 100'000'000'000;  ///< line rate that DCQCN starts from

@@ -146,4 +146,43 @@ TEST_CASE("verbs: a device can be destroyed with everything in it", "[rxe][verbs
   CHECK(solo.side.device.next_timeout().has_value());
 }
 
+TEST_CASE("verbs: a QP gets the number that it asks for, and reserved numbers only so", "[rxe][verbs]") {
+  rxe::DeviceOptions options = device_options(1);
+  options.qpn_first = 0x100;
+  options.qpn_count = 6;
+  options.qpn_reserved = 4;
+  Solo solo(options);
+  rxe::Device& device = solo.side.device;
+  const auto cq = *device.create_cq(4, nullptr);
+  const auto make = [&](rxe::Qpn number) {
+    rxe::QpInit init{.pd = solo.side.pd, .send_cq = cq, .recv_cq = cq, .cap = {1, 1, 1, 1, 0}};
+    init.number = number;
+    return device.create_qp(init);
+  };
+  CHECK(make(0x102).value() == 0x102);
+  CHECK(code_of(make(0x102)) == EBUSY);
+  CHECK(code_of(make(0x106)) == EINVAL);
+  CHECK(code_of(make(0xff)) == EINVAL);
+  CHECK(make(0).value() == 0x104);
+  CHECK(make(0).value() == 0x105);
+  CHECK(code_of(make(0)) == ENOMEM);
+  REQUIRE(device.destroy_qp(0x102));
+  CHECK(make(0x102).value() == 0x102);
+}
+
+TEST_CASE("verbs: when the oldest completion was added can be asked without taking it", "[rxe][verbs]") {
+  Pair pair;
+  Connection c(pair);
+  REQUIRE(c.valid);
+  CHECK_FALSE(pair.a.device.next_completion_time(c.a.send_cq).has_value());
+  REQUIRE(c.a.post(Work::write(1, c.b.remote(0)).with(c.a.sge(0, 8))));
+  settle(pair);
+  const auto when = pair.a.device.next_completion_time(c.a.send_cq);
+  REQUIRE(when.has_value());
+  rxe::Completion done;
+  REQUIRE(pair.a.device.poll_cq(c.a.send_cq, {&done, 1}) == 1);
+  CHECK(done.timestamp == *when);
+  CHECK_FALSE(pair.a.device.next_completion_time(c.a.send_cq).has_value());
+}
+
 }  // namespace rocelab::test

@@ -34,7 +34,7 @@ enum class RunStatus : std::uint8_t {
   kFailed,       ///< an invariant was broken or an error came up: partial results
 };
 
-struct RunEnd {
+struct RunSummary {
   RunStatus status = RunStatus::kComplete;
   std::string detail;               ///< a sentence where status alone does not say it
   base::TimePoint simulated;        ///< the simulated time reached

@@ -108,7 +108,7 @@ struct ResultsWriter::State {
     return {};
   }
 
-  TextResult<void> store_run(const RunEnd& end) {
+  TextResult<void> store_run(const RunSummary& end) {
     auto statement = database.prepare("INSERT INTO run VALUES(?,?,?,?,?,?,?,?,?,?,?)");
     if (!statement) return fail_text(statement.error());
     const std::string seed = std::to_string(info.seed);
@@ -235,7 +235,7 @@ const std::string& ResultsWriter::error() const { return state_->error; }
 
 std::string ResultsWriter::timing_path(const std::string& path) { return path + ".timing"; }
 
-TextResult<void> ResultsWriter::finish(const RunEnd& end, const RunCost& cost) {
+TextResult<void> ResultsWriter::finish(const RunSummary& end, const RunCost& cost) {
   const std::unique_ptr<State> state = std::move(state_);
   if (!state->broken()) {
     // Sizes and marks last: until here the file does not say that it is ours.

@@ -43,7 +43,7 @@ class ResultsWriter {
 
   /// Stores how the run ended, makes the file safe on the disk and gives it its name (an older file of that name is
   /// replaced). Writes `cost` to timing_path(path). Nothing may be called afterwards.
-  base::TextResult<void> finish(const RunEnd& end, const RunCost& cost);
+  base::TextResult<void> finish(const RunSummary& end, const RunCost& cost);
 
   /// PATH.timing: what the run cost on this machine, as JSON. Apart, because it differs from run to run.
   static std::string timing_path(const std::string& path);

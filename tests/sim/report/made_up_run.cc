@@ -188,7 +188,7 @@ std::string write_made_up_run(const std::string& path, const MadeUpRun& run) {
   write_samples(*writer, run, rng);
   write_spans(*writer, run, rng);
   write_ends(*writer, run, rng);
-  RunEnd end;
+  RunSummary end;
   end.status = run.status;
   end.simulated = at_interval(run.samples);
   end.events = run.flows * 1000;

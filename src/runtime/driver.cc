@@ -16,6 +16,7 @@ namespace {
 
 constexpr std::size_t kTxBurst = 32;       ///< packets between two flushes
 constexpr std::size_t kTxBurstsMax = 4;    ///< of one device in one pass
+constexpr unsigned kTimerWaitsMax = 64;    ///< passes that timers wait for what is still to be received
 constexpr std::size_t kRxFramesMax = 256;  ///< of one pass: holders keep the lock for a bounded time
 constexpr std::size_t kLoopbackRoundsMax = 4;
 constexpr std::uint32_t kQpnsOfSlot = 1u << 16;
@@ -243,7 +244,13 @@ bool Driver::pass(TimePoint now, bool acks_may_wait) {
   // application does not come back.
   bool worked = acks_may_wait && wants_to_transmit() && transmit_all(now);
   const bool received = receive_all(now) != 0;
-  worked = run_timers(now) || received || worked;
+  // A process that was off the processor finds deadlines past and, perhaps behind this burst, the packets that it
+  // waited for: timers wait until those are in.
+  if (!more_to_receive_ || ++timer_waits_ >= kTimerWaitsMax) {
+    timer_waits_ = 0;
+    worked = run_timers(now) || worked;
+  }
+  worked = received || worked;
   if (!acks_may_wait || !received || !only_acks_wait()) worked = transmit_all(now) || worked;
   if (loopback_waits_) {
     loop_back(now);
@@ -258,16 +265,27 @@ bool Driver::pass(TimePoint now, bool acks_may_wait) {
 }
 
 std::size_t Driver::receive_all(TimePoint now) {
+  more_to_receive_ = false;
   std::size_t frames = 0;
-  if (uplink_ != nullptr) frames += rx_.receive(*uplink_, now);
+  if (uplink_ != nullptr) frames += receive(*uplink_, now);
   const auto live = links_.live();
-  if (live.size() == 1) return frames + rx_.receive(*live[0]->port, now);
+  if (live.size() == 1) return frames + receive(*live[0]->port, now);
   if (live.empty()) return frames;
   if (++first_link_ >= live.size()) first_link_ = 0;
-  for (std::size_t i = 0, at = first_link_; i < live.size() && frames < kRxFramesMax; ++i) {
-    frames += rx_.receive(*live[at]->port, now);
+  for (std::size_t i = 0, at = first_link_; i < live.size(); ++i) {
+    if (frames >= kRxFramesMax) {
+      more_to_receive_ = true;
+      break;
+    }
+    frames += receive(*live[at]->port, now);
     if (++at == live.size()) at = 0;
   }
+  return frames;
+}
+
+std::size_t Driver::receive(net::Port& port, TimePoint now) {
+  const std::size_t frames = rx_.receive(port, now);
+  if (frames == net::kBurstMax) more_to_receive_ = true;
   return frames;
 }
 

@@ -85,6 +85,8 @@ class Driver final : public ForkListener {
   // Moving packets (driver.cc); lock.
   bool pass(TimePoint now, bool acks_may_wait = false);
   std::size_t receive_all(TimePoint now);
+  /// One burst; notes in more_to_receive_ when it was a full one.
+  std::size_t receive(net::Port& port, TimePoint now);
   bool transmit_all(TimePoint now, bool hold_acks = false);  ///< true: something was taken
   bool run_timers(TimePoint now);
   void loop_back(TimePoint now);
@@ -143,11 +145,13 @@ class Driver final : public ForkListener {
   std::array<std::unique_ptr<LocalDevice>, kDevicesMax> devices_;
   std::vector<LocalDevice*> open_;
   std::vector<std::uint64_t> published_;
-  std::size_t first_link_ = 0;   ///< receive_all begins with another link each time
-  bool loopback_waits_ = false;  ///< frames of our own have not been received yet
-  bool unpublished_ = false;     ///< counters have changed
-  bool asleep_ = false;          ///< the thread is blocked, or about to be, and the page says so
-  bool kicked_ = false;          ///< the thread has been called and not come yet
+  std::size_t first_link_ = 0;    ///< receive_all begins with another link each time
+  bool more_to_receive_ = false;  ///< the last receive_all() left frames behind, as it seems
+  unsigned timer_waits_ = 0;      ///< passes in a row in which timers have waited for that
+  bool loopback_waits_ = false;   ///< frames of our own have not been received yet
+  bool unpublished_ = false;      ///< counters have changed
+  bool asleep_ = false;           ///< the thread is blocked, or about to be, and the page says so
+  bool kicked_ = false;           ///< the thread has been called and not come yet
   TimePoint last_publish_;
   Duration retry_ = kRetryFirst;  ///< pause before a blocked transmission is tried again
   std::optional<TimePoint> armed_until_;

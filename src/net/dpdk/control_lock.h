@@ -1,7 +1,8 @@
 // Keeps the handshakes of memif links apart from the bursts on them. Bursts are many and must cost nothing, handshakes
 // are rare: so a burst only writes a flag of its port and reads one of the lock, without an atomic exchange, and
 // whoever takes the lock makes the kernel put a memory barrier into every running thread of the process (membarrier(2))
-// before it looks at the ports' flags. Where the kernel has no such call, bursts pay for a barrier of their own.
+// before it looks at the ports' flags. Where the kernel has no such call, and until it has agreed to it, bursts pay for
+// a barrier of their own.
 #pragma once
 
 #include <atomic>
@@ -19,7 +20,10 @@ class BurstGate {
 
 class ControlLock {
  public:
-  ControlLock();
+  /// Asks the kernel for the barrier. In a process with several threads it waits until every processor has been
+  /// through the scheduler (synchronize_rcu), which on an overloaded machine takes tens of seconds: to be called by a
+  /// thread that has nothing else to do.
+  void make_bursts_cheap();
 
   /// Waits until no gate is entered, and keeps all of them closed until unlock(). Not recursive; not from within a
   /// gate.
@@ -29,7 +33,7 @@ class ControlLock {
   /// False: control is at work, the burst does not take place. Never waits.
   bool try_enter(BurstGate& gate) noexcept {
     gate.busy_.store(true, std::memory_order_relaxed);
-    if (cheap_) {
+    if (cheap_.load(std::memory_order_relaxed)) {
       std::atomic_signal_fence(std::memory_order_seq_cst);  // the barrier proper is lock()'s
     } else {
       std::atomic_thread_fence(std::memory_order_seq_cst);
@@ -45,7 +49,7 @@ class ControlLock {
   void remove(BurstGate& gate) { std::erase(gates_, &gate); }
 
  private:
-  const bool cheap_;  ///< the kernel has the barrier
+  std::atomic<bool> cheap_{false};  ///< the kernel puts the barrier; changed with mutex_ held, so lock() knows
   std::atomic<bool> wanted_{false};
   std::mutex mutex_;  ///< between those in lock()
   std::vector<BurstGate*> gates_;

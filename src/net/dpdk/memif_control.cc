@@ -18,6 +18,27 @@
 
 namespace rocelab::net::dpdk {
 
+namespace {
+
+/// A detached thread without signals, not confined to the processor that the caller polls on: it may run wherever the
+/// process as a whole may. An errno, or 0.
+int start_thread(const char* name, void* (*body)(void*), void* argument) {
+  sigset_t all, before;
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &before);
+  pthread_t thread;
+  const int error = pthread_create(&thread, nullptr, body, argument);
+  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  if (error != 0) return error;
+  pthread_setname_np(thread, name);
+  cpu_set_t set;
+  if (sched_getaffinity(getpid(), sizeof set, &set) == 0) pthread_setaffinity_np(thread, sizeof set, &set);
+  pthread_detach(thread);
+  return 0;
+}
+
+}  // namespace
+
 base::TextResult<MemifControl*> MemifControl::instance() {
   static std::mutex mutex;
   static MemifControl* control = nullptr;  // never freed: its thread ends with the process
@@ -29,22 +50,17 @@ base::TextResult<MemifControl*> MemifControl::instance() {
   auto* made = new (std::nothrow) MemifControl(epoll_fd);
   int error = made == nullptr ? ENOMEM : 0;
   if (error == 0) {
-    sigset_t all, before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    pthread_t thread;
-    error = pthread_create(
-        &thread, nullptr, [](void* self) -> void* { static_cast<MemifControl*>(self)->run(); }, made);
-    pthread_sigmask(SIG_SETMASK, &before, nullptr);
-    if (error == 0) {
-      pthread_setname_np(thread, "rocelab-memif");
-      // Not confined to the processor that the caller polls on: wherever the process as a whole may run.
-      cpu_set_t set;
-      if (sched_getaffinity(getpid(), sizeof set, &set) == 0) pthread_setaffinity_np(thread, sizeof set, &set);
-      pthread_detach(thread);
-      control = made;
-      return control;
-    }
+    error = start_thread(
+        "rocelab-memif", [](void* self) -> void* { static_cast<MemifControl*>(self)->run(); }, made);
+  }
+  if (error == 0) {
+    control = made;
+    const auto ask = [](void* self) -> void* {
+      static_cast<MemifControl*>(self)->lock_.make_bursts_cheap();
+      return nullptr;
+    };
+    start_thread("rocelab-barrier", ask, made);  // without it bursts stay as they are
+    return control;
   }
   delete made;
   close(epoll_fd);

@@ -57,6 +57,9 @@ class MemifControl {
   void forget(int fd);
   /// The descriptor that was registered last: a listener's, right after its port was made.
   int last_registered() const { return last_registered_; }
+  /// Number of that registration, never used again; and whether it still stands: a connection's ends with it.
+  std::uint64_t last_registration() const { return next_id_ - 1; }
+  bool stands(std::uint64_t registration) const { return entries_.contains(registration); }
   /// The handle that the driver made last: a transmit queue's, right after its set-up. The driver never frees that.
   rte_intr_handle* last_handle() const { return last_handle_; }
   void note_handle(rte_intr_handle* handle) { last_handle_ = handle; }

@@ -32,8 +32,10 @@ namespace {
 
 constexpr unsigned kIdleBurstsPerLook = 64;          // empty bursts between two looks at the link's state
 constexpr std::int64_t kReconnectPauseNs = 500'000;  // between two attempts of a client without a server
-constexpr std::int64_t kHandshakeNsMin = 2'000'000;  // what a handshake may take before it is begun anew; doubles
-constexpr std::int64_t kHandshakeNsMax = 256'000'000;
+// A handshake is some six round trips between two threads; on a machine with thirty runnable threads a processor each
+// of them takes a tenth of a second. One that takes longer than this is begun anew: the server has stood still and gone
+// on.
+constexpr std::int64_t kHandshakeNsMax = 8'000'000'000;
 constexpr std::size_t kLine = 64;
 
 std::int64_t now_ns() {
@@ -113,7 +115,7 @@ class Memif final : public EthdevPort, private ControlObserver {
     kLost,  // the peer is gone: frames are dropped, as on a cable without an end
   };
 
-  void control_ran() override { up_.store(started_ && device_says_up(), std::memory_order_release); }
+  void control_ran() override;
   base::TextResult<void> claim_path();
   void leave_path();
   void start();
@@ -130,8 +132,9 @@ class Memif final : public EthdevPort, private ControlObserver {
   std::atomic<bool> up_{false};                // what the driver says, as of the last news
   Link link_ = Link::kConnecting;
   unsigned idle_bursts_ = 0;
+  std::uint64_t connection_ = 0;      // a client's, as a registration of control_; changed under the lock
+  std::atomic<bool> refused_{false};  // that connection has ended
   std::int64_t next_attempt_ns_ = 0;
-  std::int64_t handshake_ns_ = kHandshakeNsMin;
 };
 
 base::TextResult<void> Memif::open() {
@@ -195,9 +198,15 @@ void Memif::leave_path() {
 /// With the lock held. A client that finds no server tries again from look_at_link().
 void Memif::start() {
   started_ = rte_eth_dev_start(device()) == 0;
-  next_attempt_ns_ = now_ns() + (started_ ? handshake_ns_ : kReconnectPauseNs);
+  connection_ = control_.last_registration();
+  next_attempt_ns_ = now_ns() + (started_ ? kHandshakeNsMax : kReconnectPauseNs);
   control_ran();
-  if (started_) handshake_ns_ = std::min(2 * handshake_ns_, kHandshakeNsMax);
+}
+
+/// With the lock held.
+void Memif::control_ran() {
+  up_.store(started_ && device_says_up(), std::memory_order_release);
+  refused_.store(started_ && !options_.server && !control_.stands(connection_), std::memory_order_release);
 }
 
 /// Notices that the link came or went, and lets a client try again. Outside of the gate.
@@ -205,7 +214,6 @@ void Memif::look_at_link() {
   idle_bursts_ = 0;
   if (link_up()) {
     link_ = Link::kUp;
-    handshake_ns_ = kHandshakeNsMin;
     return;
   }
   if (link_ == Link::kUp) {
@@ -213,10 +221,14 @@ void Memif::look_at_link() {
     next_attempt_ns_ = 0;
   }
   if (link_ == Link::kLost) drop_waiting();
-  if (options_.server || now_ns() < next_attempt_ns_) return;
+  if (options_.server) return;
+  const std::int64_t now = now_ns();
+  if (refused_.exchange(false)) next_attempt_ns_ = std::min(next_attempt_ns_, now + kReconnectPauseNs);
+  if (now < next_attempt_ns_) return;
   const std::scoped_lock lock(control_.lock());
+  if (link_up()) return;  // just now
   const LogCapture quiet;
-  if (started_) rte_eth_dev_stop(device());  // refused by the server, or the server stands still
+  if (started_) rte_eth_dev_stop(device());
   start();
 }
 

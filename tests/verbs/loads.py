@@ -1,12 +1,12 @@
 """Loads a library of the distribution on top of our libibverbs.so.1, all symbols bound at once: loads.py OUR_FOLDER NAME.
-NAME is a shared library, or python:MODULE. Skips (77) when it is not installed."""
+NAME is a shared library, or python:MODULE of the distribution's Python. Skips (77) when it is not installed."""
 import ctypes
 import ctypes.util
 import importlib.util
 import os
 import sys
 
-
+DISTRIBUTION_PYTHON = "/usr/bin/python3"
 PLUGIN_FOLDERS = ["/usr/lib/x86_64-linux-gnu/ucx", "/usr/lib/aarch64-linux-gnu/ucx", "/usr/lib64/ucx"]
 
 
@@ -19,7 +19,9 @@ def main():
     folder, name = os.path.realpath(sys.argv[1]), sys.argv[2]
     if os.environ.get("LD_LIBRARY_PATH", "").split(":")[0] != folder:  # read by the loader at start only
         os.environ["LD_LIBRARY_PATH"] = folder + ":" + os.environ.get("LD_LIBRARY_PATH", "")
-        os.execv(sys.executable, [sys.executable, *sys.argv])
+        use = name.startswith("python:") and os.access(DISTRIBUTION_PYTHON, os.X_OK)
+        python = DISTRIBUTION_PYTHON if use else sys.executable
+        os.execv(python, [python, *sys.argv])
     if name.startswith("python:"):
         module = name.removeprefix("python:")
         if importlib.util.find_spec(module.split(".")[0]) is None:

@@ -16,7 +16,7 @@ inline void owe_ack(Engine& engine, Qp& qp) {
     return;
   }
   qp.responder.owed = OwedAck::kAck;
-  engine.ready.add(qp);
+  engine.add_control(qp);
 }
 
 }  // namespace rocelab::rxe

@@ -51,6 +51,9 @@ class Device {
   /// before requests within a QP). Returns how many were taken. With `hold_acks` a QP's requests do not wait for the
   /// positive acknowledgement that it owes; that stays owed.
   std::size_t poll_transmit(TimePoint now, TxSink& sink, std::size_t burst_max, bool hold_acks = false);
+  /// Priorities (bits, by wire::Path::priority) that may not send now, as PFC demands: QPs of theirs keep their place
+  /// and are not asked. Timeouts go on. A datagram QP counts as of priority 0.
+  void set_paused(std::uint8_t priorities);
   /// True when poll_transmit would offer a packet now (pacing by congestion control may defer it to next_timeout).
   bool has_transmit() const;
   /// All that has_transmit() stands for is positive acknowledgements: the owner may let them wait for what else is

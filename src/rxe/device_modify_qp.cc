@@ -48,7 +48,8 @@ Result<void> check_values(const Engine& engine, const QpAttr& attr, std::uint32_
   return {};
 }
 
-void apply_connection(Qp& qp, const QpAttr& attr, std::uint32_t mask, const std::optional<wire::Path>& path) {
+void apply_connection(Engine& engine, Qp& qp, const QpAttr& attr, std::uint32_t mask,
+                      const std::optional<wire::Path>& path) {
   using namespace qp_attr;  // NOLINT
   if (has(mask, kDestQpn)) {
     qp.attr.dest_qpn = attr.dest_qpn;
@@ -57,11 +58,12 @@ void apply_connection(Qp& qp, const QpAttr& attr, std::uint32_t mask, const std:
   if (path) {
     qp.attr.av = attr.av;
     qp.packet.path = *path;
+    engine.ready.set_priority(qp, path->priority);
     qp.packet.path.udp_source_port = wire::udp_source_port(qp.qpn, qp.attr.dest_qpn);
   }
   if (has(mask, kPathMtu)) {
     qp.attr.path_mtu = attr.path_mtu;
-    qp.mtu = mtu_bytes(attr.path_mtu);
+    qp.mtu = engine.options.payload_bytes != 0 ? engine.options.payload_bytes : mtu_bytes(attr.path_mtu);
   }
   if (has(mask, kRqPsn)) {
     qp.attr.rq_psn = attr.rq_psn & wire::Psn::kMask;
@@ -144,7 +146,7 @@ Result<void> Device::modify_qp(TimePoint now, Qpn qpn, const QpAttr& attr, std::
     qp.congestion.reset();
     return {};
   }
-  apply_connection(qp, attr, mask, path);
+  apply_connection(engine, qp, attr, mask, path);
   apply_values(qp, attr, mask);
   enter_state(engine, qp, now, next);
   settle(engine, qp, now);

@@ -51,9 +51,14 @@ void handle_cnp(Engine& engine, Qp& qp, TimePoint now) {
 /// A packet that met congestion: the sender is told, at most once an interval.
 void note_congestion(Engine& engine, Qp& qp, TimePoint now) {
   ++engine.counters.ecn_marked_rcvd;
-  if (qp.is_datagram() || !qp.cnp_generator.on_marked(now)) return;
+  if (qp.is_datagram()) return;
+  if (engine.options.ecn_echo && qp.type == QpType::kRc) {
+    qp.responder.marked = true;
+    return;
+  }
+  if (!qp.cnp_generator.on_marked(now)) return;
   qp.responder.cnp_owed = true;
-  engine.ready.add(qp);
+  engine.add_control(qp);
 }
 
 void handle_connected(Engine& engine, Qp& qp, TimePoint now, const wire::Packet& packet) {

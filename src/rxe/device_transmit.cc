@@ -1,4 +1,6 @@
 // What a device has to say and when: the walk over the ready list, and the timers.
+#include <bit>
+
 #include "rxe/completer.h"
 #include "rxe/datagram.h"
 #include "rxe/device_impl.h"
@@ -67,6 +69,23 @@ bool take_turn(Engine& engine, Qp& qp, TimePoint now, TxSink& sink, std::size_t 
   return true;
 }
 
+/// ACKs, NAKs and CNPs with a priority of their own. False: the sink has refused one.
+bool send_control(Engine& engine, TxSink& sink, std::size_t burst_max, std::size_t& taken) {
+  if (engine.control_paused()) return true;
+  while (Qp* const qp = engine.ready.control.front()) {
+    if (taken == burst_max) return true;
+    const Offer offer = response_sender::poll_control(engine, *qp, sink);
+    if (offer == Offer::kRefused) return false;
+    if (offer == Offer::kNothing) {
+      engine.ready.control.remove(*qp);
+    } else {
+      ++taken;
+      engine.ready.control.move_to_back(*qp);
+    }
+  }
+  return true;
+}
+
 }  // namespace
 
 Offer poll_qp(Engine& engine, Qp& qp, TimePoint now, TxSink& sink) {
@@ -83,27 +102,45 @@ std::size_t Device::poll_transmit(TimePoint now, TxSink& sink, std::size_t burst
   LostPackets lost;
   TxSink& out = engine.port_up == false ? lost : sink;
   std::size_t taken = 0;
+  if (!engine.ready.control.empty()) [[unlikely]] {
+    if (!send_control(engine, out, burst_max, taken)) return taken;
+  }
   // A QP whose packet was refused keeps its place behind the others and is not asked twice in one call: the sink's
   // other ports may have room.
-  Qp* first_refused = nullptr;
+  const std::uint32_t this_poll = ++engine.poll_turn;
+  unsigned closed = engine.paused;
   std::size_t refused = 0;
   while (taken < burst_max) {
-    Qp* qp = engine.ready.front();
-    if (qp == nullptr || qp == first_refused) break;
-    if (take_turn(engine, *qp, now, out, burst_max - taken, hold_acks, taken)) continue;
-    engine.ready.move_to_back(*qp);
-    if (first_refused == nullptr) first_refused = qp;
+    const auto open = static_cast<ReadyLists::Mask>(engine.ready.waiting() & ~closed);
+    if (open == 0) break;
+    Qp& qp = engine.ready.front(open);
+    if (qp.link.refused_at == this_poll) [[unlikely]] {
+      closed |= 1u << qp.priority;
+      continue;
+    }
+    if (take_turn(engine, qp, now, out, burst_max - taken, hold_acks, taken)) continue;
+    qp.link.refused_at = this_poll;
+    engine.ready.move_to_back(qp);
     if (++refused == kAcksLookedAtMax) hold_acks = false;
   }
   return taken;
 }
 
-bool Device::has_transmit() const { return !impl_->ready.empty(); }
+void Device::set_paused(std::uint8_t priorities) { impl_->paused = priorities; }
+
+bool Device::has_transmit() const {
+  const Engine& engine = *impl_;
+  if ((engine.ready.waiting() & ~engine.paused) != 0) return true;
+  return !engine.ready.control.empty() && !engine.control_paused();
+}
 
 bool Device::only_acks_wait() const {
   std::size_t seen = 0;
-  for (Qp* qp = impl_->ready.front(); qp != nullptr; qp = qp->link.next) {
-    if (++seen > kAcksLookedAtMax || !owes_only_ack(*qp)) return false;
+  for (unsigned waiting = impl_->ready.waiting(); waiting != 0; waiting &= waiting - 1) {
+    const auto priority = static_cast<unsigned>(std::countr_zero(waiting));
+    for (Qp* qp = impl_->ready.front_of(priority); qp != nullptr; qp = qp->link.next) {
+      if (++seen > kAcksLookedAtMax || !owes_only_ack(*qp)) return false;
+    }
   }
   return seen != 0;
 }

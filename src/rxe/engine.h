@@ -39,7 +39,7 @@ struct Engine {
   DeviceOptions options;
   Counters counters;
   mm::RegionTable regions;
-  ReadyList ready;
+  ReadyLists ready;
   TimerQueue timers;
   std::vector<std::unique_ptr<Qp>> qps;  ///< by qpn - qpn_first
   std::unique_ptr<Qp> gsi;
@@ -59,6 +59,20 @@ struct Engine {
   std::optional<bool> port_up;    ///< as told; a port nobody has spoken of is up
   std::vector<std::byte> bounce;  ///< scratch: one datagram's payload, contiguous
 
+  ReadyLists::Mask paused = 0;  ///< priorities whose QPs do not speak
+  std::uint32_t poll_turn = 0;  ///< counts poll_transmit
+  std::uint32_t ack_interval;   ///< packets from one that asks for an ACK to the next, within a message
+
+  /// The QP's responder has an ACK, NAK or CNP to send.
+  void add_control(Qp& qp) {
+    if (options.control_priority == DeviceOptions::kOwnPriority) [[likely]] {
+      ready.add(qp);
+    } else {
+      ready.control.add(qp);
+    }
+  }
+  /// ACKs, NAKs and CNPs go in a priority of their own, which is paused.
+  bool control_paused() const { return (paused >> (options.control_priority & 7) & 1) != 0; }
   /// nullptr when no QP has this number.
   Qp* find_qp(Qpn qpn) const {
     const std::uint32_t index = qpn - options.qpn_first;

@@ -24,10 +24,11 @@ namespace rocelab::rxe {
 
 struct Qp;
 
-/// Place in the list of QPs that may have something to send (ready_list.h).
+/// Place in a list of QPs that may have something to send (ready_list.h).
 struct ReadyLink {
   Qp* previous = nullptr;
   Qp* next = nullptr;
+  std::uint32_t refused_at = 0;  ///< the poll_transmit in which its packet was refused
   bool listed = false;
 };
 
@@ -70,6 +71,7 @@ struct ResponderState {
   bool nak_sent = false;         ///< nothing more is said about packets behind the expected one
   bool parting = false;          ///< in ERR: what is owed up to the NAK is still said
   bool cnp_owed = false;         ///< a congestion notification is to be sent
+  bool marked = false;           ///< a packet that met congestion has come since the last ACK (DeviceOptions::ecn_echo)
   std::uint32_t received = 0;    ///< bytes of the current message
   std::uint32_t write_left = 0;  ///< bytes of the current WRITE still to come
   std::uint32_t write_rkey = 0;
@@ -87,10 +89,11 @@ struct Qp {
   Qp& operator=(const Qp&) = delete;
 
   ReadyLink link;
+  std::uint8_t priority = 0;  ///< of its path: which list of ready_list.h
   QpState state = QpState::kReset;
   QpType type;
   Qpn qpn;
-  std::uint32_t mtu = 1024;         ///< bytes
+  std::uint32_t mtu = 1024;         ///< payload bytes of a whole packet: the path MTU, or what the device's options say
   Duration ack_timeout;             ///< zero: none
   std::uint32_t pd_number = 0;      ///< of pd, as the region table wants it
   std::uint32_t receive_pd = 0;     ///< whose receives are: the SRQ's, when there is one
@@ -106,6 +109,7 @@ struct Qp {
   CompletionQueue* receive_cq = nullptr;
   std::unique_ptr<CongestionController> congestion;
   CnpGenerator cnp_generator;
+  ReadyLink control_link;
   wire::Packet packet;  ///< template: path and destination are filled once
 
   PdId pd;

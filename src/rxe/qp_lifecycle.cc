@@ -38,7 +38,7 @@ void flush_receives(Qp& qp, TimePoint now, VendorError reason) {
 void forget_responses(Qp& qp) {
   qp.resources.clear();
   qp.responder.owed = OwedAck::kNone;
-  qp.responder.cnp_owed = false;
+  qp.responder.cnp_owed = qp.responder.marked = false;
   qp.responder.parting = false;
 }
 
@@ -81,6 +81,7 @@ void reset_qp(Engine& engine, Qp& qp) {
   qp.state = QpState::kReset;
   qp.timers.disarm_all(engine.timers);
   engine.ready.remove(qp);
+  engine.ready.control.remove(qp);
   engine.regions.release_qp(qp.qpn);
   qp.send_queue.clear();
   forget_sends(qp);

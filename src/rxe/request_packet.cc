@@ -103,7 +103,7 @@ void build_request(Engine& engine, Qp& qp, const SendWqe& wqe) {
   packet.bth.psn = wire::Psn(static_cast<std::uint32_t>(requester.next_psn));
   packet.bth.solicited = last && wqe.solicited;
   packet.bth.becn = false;
-  packet.bth.ack_request = qp.type == QpType::kRc && (last || requester.since_ack_request + 1 >= kAckRequestInterval);
+  packet.bth.ack_request = qp.type == QpType::kRc && (last || requester.since_ack_request + 1 >= engine.ack_interval);
 
   switch (wqe.opcode) {
     case SendOpcode::kRdmaWrite:

@@ -149,7 +149,7 @@ Offer poll(Engine& engine, Qp& qp, TimePoint now, TxSink& sink) {
   if (!processes_responses(qp.state)) return Offer::kNothing;
   SendWqe* wqe = current(engine, qp, now);
   if (wqe == nullptr) return Offer::kNothing;
-  if (requester.next_psn - requester.unacked_psn >= kUnackedPsnsMax) return Offer::kNothing;
+  if (requester.next_psn - requester.unacked_psn >= engine.options.unacked_psns_max) return Offer::kNothing;
   if (qp.congestion != nullptr && !may_send_now(engine, qp, now)) return Offer::kNothing;
 
   build_request(engine, qp, *wqe);

@@ -18,7 +18,7 @@ void owe_nak(Engine& engine, Qp& qp, wire::Psn psn, const wire::Aeth& aeth) {
   qp.responder.owed = OwedAck::kNak;
   qp.responder.nak_psn = psn;
   qp.responder.nak_syndrome = aeth.syndrome;
-  engine.ready.add(qp);
+  engine.add_control(qp);
 }
 
 /// No receive is posted: the peer is to try again after a while (IBTA vol 1, 9.7.5.2.8).

@@ -2,6 +2,7 @@
 #include "rxe/response_sender.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "rxe/responder.h"
 #include "wire/aeth.h"
@@ -22,10 +23,21 @@ wire::Packet& prepare(Qp& qp, wire::Opcode opcode, wire::Psn psn) {
   return packet;
 }
 
+/// Hands over an ACK, NAK or CNP, in its own priority when there is one.
+bool send_control(const Engine& engine, Qp& qp, TxSink& sink) {
+  const std::uint8_t priority = engine.options.control_priority;
+  if (priority == DeviceOptions::kOwnPriority) [[likely]]
+    return sink.transmit(qp.packet);
+  const std::uint8_t own = std::exchange(qp.packet.path.priority, priority);
+  const bool taken = sink.transmit(qp.packet);
+  qp.packet.path.priority = own;
+  return taken;
+}
+
 Offer offer_cnp(Engine& engine, Qp& qp, TxSink& sink) {
   wire::Packet& packet = prepare(qp, wire::Opcode::kCnp, wire::Psn(0));
   packet.bth.becn = true;
-  if (!sink.transmit(packet)) return Offer::kRefused;
+  if (!send_control(engine, qp, sink)) return Offer::kRefused;
   count_sent(engine, packet);
   ++engine.counters.cnp_sent;
   qp.responder.cnp_owed = false;
@@ -90,8 +102,10 @@ Offer offer_ack(Engine& engine, Qp& qp, TxSink& sink) {
   const wire::Psn psn = nak ? responder.nak_psn : responder.expected_psn - 1;
   wire::Packet& packet = prepare(qp, wire::Opcode::kRcAcknowledge, psn);
   packet.aeth = {nak ? responder.nak_syndrome : wire::Aeth::kCreditsInvalid, responder.msn};
-  if (!sink.transmit(packet)) return Offer::kRefused;
+  packet.bth.becn = responder.marked;
+  if (!send_control(engine, qp, sink)) return Offer::kRefused;
   count_sent(engine, packet);
+  responder.marked = false;
   responder.owed = OwedAck::kNone;
   responder.parting = false;
   return Offer::kTaken;
@@ -101,13 +115,24 @@ Offer offer_ack(Engine& engine, Qp& qp, TxSink& sink) {
 
 Offer poll(Engine& engine, Qp& qp, TimePoint now, TxSink& sink) {
   if (!processes_requests(qp.state) && !qp.responder.parting) return Offer::kNothing;
-  if (qp.responder.cnp_owed) [[unlikely]]
+  const bool separate = engine.options.control_priority != DeviceOptions::kOwnPriority;
+  if (!separate && qp.responder.cnp_owed) [[unlikely]]
     return offer_cnp(engine, qp, sink);
   if (ResponderResource* resource = qp.resources.first_active()) {
     return resource->kind == ResponderResource::Kind::kRead ? offer_read_response(engine, qp, now, *resource, sink)
                                                             : offer_atomic_result(engine, qp, *resource, sink);
   }
-  return qp.responder.owed == OwedAck::kNone ? Offer::kNothing : offer_ack(engine, qp, sink);
+  if (qp.responder.owed == OwedAck::kNone) return Offer::kNothing;
+  if (!separate) return offer_ack(engine, qp, sink);
+  engine.ready.control.add(qp);  // it had to wait for the answers before it
+  return Offer::kNothing;
+}
+
+Offer poll_control(Engine& engine, Qp& qp, TxSink& sink) {
+  if (!processes_requests(qp.state) && !qp.responder.parting) return Offer::kNothing;
+  if (qp.responder.cnp_owed) return offer_cnp(engine, qp, sink);
+  if (qp.responder.owed == OwedAck::kNone || qp.resources.first_active() != nullptr) return Offer::kNothing;
+  return offer_ack(engine, qp, sink);
 }
 
 }  // namespace rocelab::rxe::response_sender

@@ -9,6 +9,9 @@ namespace rocelab::rxe::response_sender {
 
 /// Offers the next response packet.
 Offer poll(Engine& engine, Qp& qp, TimePoint now, TxSink& sink);
+/// Offers the next CNP, ACK or NAK where these have a priority of their own (DeviceOptions::control_priority); poll
+/// then leaves them out.
+Offer poll_control(Engine& engine, Qp& qp, TxSink& sink);
 /// Is there anything to say?
 inline bool owes(Qp& qp) {
   return qp.responder.owed != OwedAck::kNone || qp.resources.first_active() != nullptr || qp.responder.cnp_owed;

@@ -16,10 +16,6 @@ enum class Offer : std::uint8_t {
   kRefused,  ///< the sink has no room; nothing has changed
 };
 
-/// PSNs that may be unacknowledged before the requester waits. A READ begun within the window may exceed it.
-inline constexpr std::uint64_t kUnackedPsnsMax = 512;
-/// A message that asks for no ACK for so many packets asks for one in between.
-inline constexpr std::uint32_t kAckRequestInterval = 64;
 /// PSNs in flight at most: half of the circle (IBTA vol 1, 9.7.2), so that old and new are told apart.
 inline constexpr std::uint64_t kPsnsInFlightMax = 1u << 23;
 /// Packets that a QP may send before the next one gets its turn.

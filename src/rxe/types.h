@@ -335,6 +335,12 @@ struct Event {
 
 enum class CongestionControl : std::uint8_t { kNone, kDcqcn };
 
+/// How a responder's ACKs are asked for and joined.
+enum class AckPolicy : std::uint8_t {
+  kCoalesced,   ///< asked for at the end of a message and every ack_interval packets; one ACK answers all that is owed
+  kEveryPacket  ///< each request packet asks; one ACK a packet as long as the owner polls after each
+};
+
 struct DeviceOptions {
   std::uint64_t seed;  ///< no default: the owner says where chance comes from
   wire::MacAddress mac{};
@@ -345,7 +351,18 @@ struct DeviceOptions {
   std::uint32_t qpn_reserved = 0;  ///< the first of these are given only to those who ask for them by QpInit::number
   PathMtu port_mtu = PathMtu::k4096;
   CongestionControl congestion_control = CongestionControl::kNone;
-  std::uint64_t link_bits_per_s = 100'000'000'000;  ///< line rate that DCQCN starts from
+  std::uint64_t link_bits_per_s = 100'000'000'000;  ///< line rate that congestion control starts from
+
+  // What a simulator chooses; the defaults are those of the real-time path.
+  std::uint32_t payload_bytes =
+      0;  ///< of a whole packet, whatever the path MTU says (1000 in HPCC's ns-3); 0: the path MTU
+  std::uint32_t unacked_psns_max = 512;  ///< PSNs that may be unacknowledged before a requester waits
+  std::uint32_t ack_interval = 64;       ///< a message that asks for no ACK for so many packets asks for one in between
+  AckPolicy ack_policy = AckPolicy::kCoalesced;
+  bool ecn_echo = false;  ///< congestion marks go back as BECN in the next ACK instead of by CNPs
+  static constexpr std::uint8_t kOwnPriority = 0xff;
+  std::uint8_t control_priority = kOwnPriority;  ///< 0..7: of ACKs, NAKs and CNPs; else that of their QP's path
+  bool queues_grow = false;  ///< work and completion queues start empty and grow to their size when used
 };
 
 }  // namespace rocelab::rxe

@@ -18,6 +18,7 @@
 #include "wire/imm_dt.h"
 #include "wire/mac.h"
 #include "wire/reth.h"
+#include "wire/telemetry.h"
 #include "wire/xrc_eth.h"
 
 namespace rocelab::wire {
@@ -67,6 +68,7 @@ struct Packet {
   Ieth ieth;
   XrcEth xrc_eth;
   Payload payload;
+  std::span<const HopTelemetry> telemetry;  ///< of the simulated fabric: on a request as noted, on an ACK as echoed
 };
 
 /// The headers as one line: "RoCEv2 10.77.0.1 > 10.77.0.2 RC_SEND_ONLY qp 0x12 psn 123 A len 64".

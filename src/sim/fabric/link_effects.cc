@@ -1,3 +1,4 @@
+// Bit errors as one draw a packet, and loss by script.
 #include "sim/fabric/link_effects.h"
 
 #include <utility>

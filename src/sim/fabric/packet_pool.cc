@@ -1,3 +1,4 @@
+// The depot between pools, and what happens when a pool runs short.
 #include "sim/fabric/packet_pool.h"
 
 namespace rocelab::sim {

@@ -1,3 +1,4 @@
+// The rarer half of Port: pauses, failures, link effects.
 #include "sim/fabric/port.h"
 
 #include <bit>

@@ -116,6 +116,7 @@ class alignas(64) Port {
   bool idle(TimePoint now) const { return now.count_ps() >= busy_until_ps_; }
   /// Priorities that may not be sent now, a bit each.
   std::uint8_t paused_mask() const { return paused_ & static_cast<std::uint8_t>(~ignored_); }
+  std::uint8_t ignored_pauses() const { return ignored_; }
   /// Those that the peer has paused, obeyed or not.
   std::uint8_t received_pauses() const { return paused_; }
   std::uint64_t tx_bytes() const { return tx_bytes_; }

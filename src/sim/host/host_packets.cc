@@ -1,0 +1,128 @@
+// The way of packets between engine and port: what the engine offers becomes a packet of the fabric, and back.
+#include <algorithm>
+
+#include "net/frame_codec.h"
+#include "sim/host/frame_edge.h"
+#include "sim/host/host.h"
+#include "sim/host/host_stack.h"
+#include "wire/opcode.h"
+
+namespace rocelab::sim {
+namespace {
+
+constexpr std::uint32_t kFcsBytes = 4;
+constexpr std::uint32_t kFrameBytesMin = 64;  ///< IEEE 802.3, 3.2.8, FCS included
+constexpr std::uint8_t kEcnMask = 3;          ///< RFC 3168, 5: the low bits of the traffic class
+
+/// What switches spread flows by: a stand-in for the hash over addresses and UDP ports.
+std::uint32_t flow_hash(NodeId source, NodeId destination, const wire::Packet& packet) {
+  std::uint64_t x = (std::uint64_t{source} << 32 | destination) * 0x9e37'79b9'7f4a'7c15ull;
+  const bool v1 = packet.path.encapsulation == wire::Encapsulation::kRoceV1;
+  x ^= (v1 ? packet.bth.destination_qpn : packet.path.udp_source_port) * 0xc2b2'ae3d'27d4'eb4full;
+  x *= 0x1656'67b1'9e37'79f9ull;
+  return static_cast<std::uint32_t>(x >> 32);
+}
+
+std::uint16_t flags_of(const wire::Packet& packet) {
+  const wire::Opcode opcode = packet.bth.opcode;
+  if (opcode == wire::Opcode::kCnp) return packet_flag::kCnp;
+  if (!wire::has_payload(opcode)) return wire::is_response(opcode) ? packet_flag::kAck : std::uint16_t{0};
+  return static_cast<std::uint16_t>(packet_flag::kData | (wire::ends_message(opcode) ? packet_flag::kLast : 0));
+}
+
+/// Real bytes go with the packet: the application may change them meanwhile.
+void copy_payload(const wire::Payload& payload, Packet& out) {
+  out.bytes.resize(payload.length);
+  std::byte* to = out.bytes.data();
+  if (payload.pieces.empty()) {
+    std::copy_n(payload.data, payload.length, to);
+  } else {
+    for (const wire::Segment& piece : payload.pieces) to = std::copy_n(piece.data, piece.length, to);
+  }
+  out.header.payload = {out.bytes.data(), payload.length, {}};
+}
+
+/// An acknowledgement takes the telemetry of what it acknowledges along; switches add nothing to it.
+void carry_echo(const wire::Packet& packet, Packet& out) {
+  for (const wire::HopTelemetry& hop : packet.telemetry) {
+    out.telemetry[out.telemetry_hops++] = {hop.timestamp_ps, hop.tx_bytes, std::uint64_t{hop.rate_mbps} * 1'000'000,
+                                           hop.queue_bytes, kNoNode};
+  }
+  out.header.telemetry = {};
+}
+
+/// What the switches have noted, as the engine wants it.
+void read_telemetry(Packet& packet, std::array<wire::HopTelemetry, wire::kTelemetryHopsMax>& hops) {
+  for (unsigned i = 0; i < packet.telemetry_hops; ++i) {
+    const TelemetryHop& hop = packet.telemetry[i];
+    hops[i] = {hop.time_ps, hop.tx_bytes, hop.queue_bytes, static_cast<std::uint32_t>(hop.rate_bps / 1'000'000)};
+  }
+  packet.header.telemetry = {hops.data(), packet.telemetry_hops};
+}
+
+bool is_elided(const wire::Payload& payload) {
+  return payload.pieces.empty() ? payload.data == nullptr : payload.pieces.front().data == nullptr;
+}
+
+}  // namespace
+
+Packet* HostStack::pull(Context& context, std::uint8_t paused_mask) {
+  if (paused_mask != paused_mask_) {
+    paused_mask_ = paused_mask;
+    device_.set_paused(paused_mask);
+  }
+  context_ = &context;
+  pulled_ = nullptr;
+  device_.poll_transmit(context.now(), *this, 1);
+  return pulled_;
+}
+
+bool HostStack::transmit(const wire::Packet& packet) {
+  Packet* out = host_.pools_.at(context_->partition()).allocate();
+  out->header = packet;
+  if (edge_ != nullptr) {
+    edge_->encode(packet, *out);
+  } else if (packet.payload.length == 0 || is_elided(packet.payload)) {
+    out->header.payload = {nullptr, packet.payload.length, {}};
+  } else {
+    copy_payload(packet.payload, *out);
+  }
+  const auto frame = static_cast<std::uint32_t>(net::encoded_size(packet)) + kFcsBytes;
+  out->wire_bytes = std::max(frame, kFrameBytesMin) + kEthernetGapBytes;
+  out->payload_bytes = packet.payload.length;
+  out->source = host_.index_;
+  out->destination = host_of(packet.path.destination_gid);
+  out->flow_hash = flow_hash(out->source, out->destination, packet);
+  out->flow = packet.bth.destination_qpn;
+  out->flags = flags_of(packet);
+  out->priority = packet.path.priority;
+  if (host_.options_.telemetry && (out->flags & packet_flag::kData) != 0) out->flags |= packet_flag::kTelemetry;
+  carry_echo(packet, *out);
+  out->ecn = packet.path.encapsulation == wire::Encapsulation::kRoceV1
+                 ? Ecn::kNotCapable
+                 : static_cast<Ecn>(packet.path.traffic_class & kEcnMask);
+  out->sent_ps = context_->now().count_ps();
+  ++host_.counters_.tx_packets;
+  host_.counters_.tx_payload += packet.payload.length;
+  pulled_ = out;
+  if (edge_ != nullptr) edge_->capture_sent(*context_, *out);
+  return true;
+}
+
+void HostStack::receive(Context& context, Packet& packet) {
+  if (edge_ != nullptr) {
+    if (!edge_->decode(context, packet)) {
+      ++host_.counters_.rx_bad_frames;
+      return;
+    }
+  } else if (packet.ecn == Ecn::kMarked) {
+    packet.header.path.traffic_class |= kEcnMask;
+  }
+  if (packet.telemetry_hops != 0) read_telemetry(packet, telemetry_);
+  ++host_.counters_.rx_packets;
+  host_.counters_.rx_payload += packet.header.payload.length;
+  note_arrival(context, packet.header.bth.destination_qpn, packet);
+  device_.handle_packet(context.now(), packet.header);
+}
+
+}  // namespace rocelab::sim

@@ -1,0 +1,58 @@
+// The numbers of the host profiles and their sources.
+#include "sim/host/profile.h"
+
+#include <array>
+
+namespace rocelab::sim {
+namespace {
+
+constexpr std::array<HostProfile, 3> kProfiles{{
+    // Nothing but the network: what the simulators of the HPCC and htsim papers model.
+    {.name = "ideal"},
+
+    // A ConnectX-5 or -6 in a PCIe 3.0/4.0 server.
+    // - PCIe read of up to 64 bytes, request to data, about 550 ns; posted write half of that and less: Neugebauer et
+    //   al., "Understanding PCIe performance for end host networking", SIGCOMM 2018, figures 5 and 6 (Haswell,
+    //   Skylake).
+    // - The doorbell is such a posted write; a request small enough goes with it (BlueFlame): Kalia, Kaminsky,
+    // Andersen,
+    //   "Design Guidelines for High Performance RDMA Systems", USENIX ATC 2016, sections 2.2 and 3.
+    // - Posting some 40 ns, taking a completion some 20 ns of processor: same paper, section 4 (rates of one core).
+    // - The two pipelines are what is left of 0.75 to 0.8 us that perftest shows one way for an 8-byte inline WRITE
+    //   between two such cards back to back.
+    {.name = "connectx",
+     .cpu_per_post = Duration::ns(40),
+     .doorbell = Duration::ns(200),
+     .payload_fetch = Duration::ns(550),
+     .nic_transmit = Duration::ns(130),
+     .nic_receive = Duration::ns(130),
+     .completion_write = Duration::ns(200),
+     .cpu_per_completion = Duration::ns(20),
+     .cpu_per_poll = Duration::ns(15)},
+
+    // This project's own device, whose NIC is the processor: perf/bm (encode, decode), perf/bm_verbs (posting and
+    // polling) and perf/verbs_pair (one way between two processes) on the machine that perf/README.md describes. There
+    // is no bus; the one-way mailbox between two processors stands for doorbell and completion.
+    {.name = "soft",
+     .cpu_per_post = Duration::ns(60),
+     .doorbell = Duration::ns(0),
+     .payload_fetch = Duration::ns(0),
+     .nic_transmit = Duration::ns(120),
+     .nic_receive = Duration::ns(160),
+     .completion_write = Duration::ns(130),
+     .cpu_per_completion = Duration::ns(40),
+     .cpu_per_poll = Duration::ns(35)},
+}};
+
+}  // namespace
+
+std::span<const HostProfile> host_profiles() { return kProfiles; }
+
+const HostProfile* find_host_profile(std::string_view name) {
+  for (const HostProfile& profile : kProfiles) {
+    if (profile.name == name) return &profile;
+  }
+  return nullptr;
+}
+
+}  // namespace rocelab::sim

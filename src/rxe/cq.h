@@ -1,8 +1,8 @@
 // Completion queue: a ring of fixed capacity, with notification (arm) and an error state for overflow. Owned by Device;
-// QPs push, the application polls. push and poll are inline and allocate nothing. Not thread-safe.
-// IBTA vol 1, 11.4.2.1 (poll) and 11.4.2.2 (request completion notification). Overflow: the CQ enters the error state
-// and reports kCqErr once; what was inside can still be polled; further completions are counted as lost and refused,
-// and the pusher must take its QP to ERR (11.6.3.1).
+// QPs push, the application polls. push and poll are inline and allocate nothing, unless the ring is to grow. Not
+// thread-safe. IBTA vol 1, 11.4.2.1 (poll) and 11.4.2.2 (request completion notification). Overflow: the CQ enters the
+// error state and reports kCqErr once; what was inside can still be polled; further completions are counted as lost and
+// refused, and the pusher must take its QP to ERR (11.6.3.1).
 #pragma once
 
 #include <algorithm>
@@ -21,8 +21,8 @@ class CompletionQueue {
  public:
   /// `events` must outlive the queue. The capacity is `cqe_min` rounded up to a power of two; whoever creates checks
   /// the device's limit.
-  CompletionQueue(std::uint32_t cqe_min, void* user, EventQueue& events)
-      : ring_(cqe_min), events_(&events), user_(user) {}
+  CompletionQueue(std::uint32_t cqe_min, void* user, EventQueue& events, Storage storage = Storage::kAtOnce)
+      : ring_(cqe_min, storage), events_(&events), user_(user) {}
   ~CompletionQueue() {
     if (armed_ != Armed::kNo) events_->cancel_notification();
     events_->forget(user_);
@@ -33,8 +33,10 @@ class CompletionQueue {
   /// Adds a completion. `solicited`: a receive whose sender asked for an event; completions in error always count as
   /// solicited. False: the queue is in error (see above), the completion is lost.
   bool push(const Completion& completion, bool solicited) {
-    if (ring_.full() || in_error_) [[unlikely]]
-      return overflow();
+    if (ring_.needs_storage() || in_error_) [[unlikely]] {
+      if (ring_.full() || in_error_) return overflow();
+      ring_.grow();
+    }
     ring_.push(completion);
     if (armed_ != Armed::kNo) [[unlikely]]
       notify(solicited || completion.status != WcStatus::kSuccess);

@@ -110,6 +110,7 @@ void loop_back(Engine& engine, Qp& qp, TimePoint now) {
   wire::Packet packet = qp.packet;
   if (!packet.payload.pieces.empty()) {
     std::uint32_t used = 0;
+    engine.bounce.resize(mtu_bytes(engine.options.port_mtu));
     for (const wire::Segment& piece : packet.payload.pieces) {
       if (piece.data != nullptr) copy_bytes(engine.bounce.data() + used, piece.data, piece.length);
       used += piece.length;

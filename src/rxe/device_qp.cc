@@ -49,7 +49,7 @@ Result<Qpn> free_qpn(Engine& engine) {
     const std::uint32_t offset = (engine.qpn_cursor + i) % count;
     const std::uint32_t index = reserved + offset;
     const Qpn qpn = engine.options.qpn_first + index;
-    if (engine.qps[index] != nullptr || qpn < kReservedQpns || qpn == kMulticastQpn) continue;
+    if (engine.find_qp(qpn) != nullptr || qpn < kReservedQpns || qpn == kMulticastQpn) continue;
     engine.qpn_cursor = (offset + 1) % count;
     return qpn;
   }
@@ -90,7 +90,8 @@ void round_up(QpInit& init) {
 void furnish(Engine& engine, Qp& qp, const QpInit& init) {
   qp.pd_number = qp.receive_pd = static_cast<std::uint32_t>(init.pd);
   qp.attr.cap = init.cap;
-  qp.send_queue = SendQueue(init.cap.max_send_wr, init.cap.max_send_sge, init.cap.max_inline_data);
+  qp.send_queue =
+      SendQueue(init.cap.max_send_wr, init.cap.max_send_sge, init.cap.max_inline_data, engine.queue_storage());
   qp.send_cq_id = init.send_cq;
   qp.receive_cq_id = init.recv_cq;
   qp.send_cq = engine.find_cq(init.send_cq);
@@ -104,7 +105,7 @@ void furnish(Engine& engine, Qp& qp, const QpInit& init) {
     qp.receive_pd = static_cast<std::uint32_t>(qp.srq->pd());
     qp.responder.held.reserve(qp.srq->max_sge());
   } else {
-    qp.receive_queue = ReceiveQueue(init.cap.max_recv_wr, init.cap.max_recv_sge);
+    qp.receive_queue = ReceiveQueue(init.cap.max_recv_wr, init.cap.max_recv_sge, engine.queue_storage());
     qp.responder.held.reserve(init.cap.max_recv_sge);
   }
   qp.packet.bth.pkey = kDefaultPkey;
@@ -128,7 +129,13 @@ Result<Qpn> Device::create_qp(QpInit& init) {
   auto created = std::make_unique<Qp>(init, qpn, timer);
   furnish(engine, *created, init);
   engine.qp_of_timer[timer] = created.get();
-  (qpn == kGsiQpn ? engine.gsi : engine.qps[qpn - engine.options.qpn_first]) = std::move(created);
+  if (qpn == kGsiQpn) {
+    engine.gsi = std::move(created);
+  } else {
+    const std::size_t index = qpn - engine.options.qpn_first;
+    if (index >= engine.qps.size()) engine.qps.resize(index + 1);
+    engine.qps[index] = std::move(created);
+  }
   ++engine.qp_count;
   return qpn;
 }

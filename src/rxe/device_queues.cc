@@ -25,7 +25,7 @@ Result<CqId> Device::create_cq(std::uint32_t cqe_min, void* user) {
   if (const auto checked = check_cqe(cqe_min, impl_->options.limits); !checked) {
     return tl::make_unexpected(checked.error());
   }
-  const auto id = impl_->cqs.emplace(cqe_min, user, impl_->events);
+  const auto id = impl_->cqs.emplace(cqe_min, user, impl_->events, impl_->queue_storage());
   if (!id) return tl::make_unexpected(id.error());
   return CqId{*id};
 }

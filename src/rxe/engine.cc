@@ -10,7 +10,6 @@ Engine::Engine(const DeviceOptions& device_options)
       regions({.regions_max = device_options.limits.max_mr,
                .windows_max = device_options.limits.max_mw,
                .length_max = device_options.limits.max_mr_size}),
-      qps(device_options.qpn_count),
       segments(device_options.limits.max_sge + 1),
       places(std::max(device_options.limits.max_sge, device_options.limits.max_srq_sge) + 1),
       gids(device_options.limits.gid_table_length),
@@ -19,7 +18,6 @@ Engine::Engine(const DeviceOptions& device_options)
       srqs(device_options.limits.max_srq),
       ahs(device_options.limits.max_ah),
       multicast(device_options.limits.max_mcast_grp, device_options.limits.max_mcast_qp_attach),
-      bounce(mtu_bytes(device_options.port_mtu)),
       ack_interval(device_options.ack_policy == AckPolicy::kEveryPacket ? 1 : device_options.ack_interval) {}
 
 }  // namespace rocelab::rxe

@@ -41,7 +41,7 @@ struct Engine {
   mm::RegionTable regions;
   ReadyLists ready;
   TimerQueue timers;
-  std::vector<std::unique_ptr<Qp>> qps;  ///< by qpn - qpn_first
+  std::vector<std::unique_ptr<Qp>> qps;  ///< by qpn - qpn_first, as far as numbers have been handed out
   std::unique_ptr<Qp> gsi;
   std::vector<wire::Segment> segments;  ///< scratch: a packet's gather list
   std::vector<MemoryPiece> places;      ///< scratch: where a packet's payload goes
@@ -57,12 +57,14 @@ struct Engine {
   std::uint32_t qp_count = 0;
   std::uint32_t qpn_cursor = 0;   ///< where the search for a free QPN begins, so that QPNs are reused late
   std::optional<bool> port_up;    ///< as told; a port nobody has spoken of is up
-  std::vector<std::byte> bounce;  ///< scratch: one datagram's payload, contiguous
+  std::vector<std::byte> bounce;  ///< scratch: one datagram's payload, contiguous; allocated when needed
 
   ReadyLists::Mask paused = 0;  ///< priorities whose QPs do not speak
   std::uint32_t poll_turn = 0;  ///< counts poll_transmit
   std::uint32_t ack_interval;   ///< packets from one that asks for an ACK to the next, within a message
 
+  /// How the storage of new queues is allocated.
+  Storage queue_storage() const { return options.queues_grow ? Storage::kGrowing : Storage::kAtOnce; }
   /// The QP's responder has an ACK, NAK or CNP to send.
   void add_control(Qp& qp) {
     if (options.control_priority == DeviceOptions::kOwnPriority) [[likely]] {
@@ -76,7 +78,7 @@ struct Engine {
   /// nullptr when no QP has this number.
   Qp* find_qp(Qpn qpn) const {
     const std::uint32_t index = qpn - options.qpn_first;
-    if (index < options.qpn_count) [[likely]]
+    if (index < qps.size()) [[likely]]
       return qps[index].get();
     return qpn == kGsiQpn ? gsi.get() : nullptr;
   }

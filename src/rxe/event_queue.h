@@ -13,7 +13,7 @@ namespace rocelab::rxe {
 
 class EventQueue {
  public:
-  static constexpr std::size_t kInitialCapacity = 256;
+  static constexpr std::size_t kInitialCapacity = 16;
 
   EventQueue() : ring_(kInitialCapacity) {}
 

@@ -16,9 +16,9 @@ bool same_address(const GidEntry& a, const GidEntry& b) {
 }  // namespace
 
 base::Result<void> GidTable::set(std::size_t index, const GidEntry& entry) {
-  if (index >= entries_.size()) return base::fail(EINVAL, "the GID index is outside the table");
+  if (index >= length_) return base::fail(EINVAL, "the GID index is outside the table");
   if (!entry.valid) {
-    entries_[index] = GidEntry{};
+    if (index < entries_.size()) entries_[index] = GidEntry{};
     return {};
   }
   if (entry.gid.is_zero() || entry.gid.is_multicast()) {
@@ -31,13 +31,14 @@ base::Result<void> GidTable::set(std::size_t index, const GidEntry& entry) {
       return base::fail(EEXIST, "another index of the table holds this GID");
     }
   }
+  if (index >= entries_.size()) entries_.resize(index + 1);
   entries_[index] = entry;
   return {};
 }
 
 base::Result<GidEntry> GidTable::get(std::size_t index) const {
-  if (index >= entries_.size()) return base::fail(EINVAL, "the GID index is outside the table");
-  return entries_[index];
+  if (index >= length_) return base::fail(EINVAL, "the GID index is outside the table");
+  return index < entries_.size() ? entries_[index] : GidEntry{};
 }
 
 std::optional<std::size_t> GidTable::index_of(const wire::Gid& gid, GidType type) const {

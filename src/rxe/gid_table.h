@@ -1,5 +1,5 @@
 // The port's GID table: addresses with their encapsulation. Owned by Device, filled by its owner (set_gid), read when
-// address handles and connections are made and when packets arrive. Fixed length, no allocation after construction.
+// address handles and connections are made and when packets arrive. Fixed length; memory up to the highest index set.
 #pragma once
 
 #include <cstddef>
@@ -13,9 +13,9 @@ namespace rocelab::rxe {
 
 class GidTable {
  public:
-  explicit GidTable(std::size_t length) : entries_(length) {}
+  explicit GidTable(std::size_t length) : length_(length) {}
 
-  std::size_t size() const { return entries_.size(); }
+  std::size_t size() const { return length_; }
   /// An entry with valid == false clears the index. EINVAL: no such index, a valid entry whose GID is zero or a
   /// multicast address, an unknown type or VLAN id beyond 4094; EEXIST: another index holds the same GID, type and
   /// VLAN.
@@ -32,7 +32,8 @@ class GidTable {
   bool contains(const wire::Gid& gid) const;
 
  private:
-  std::vector<GidEntry> entries_;
+  std::size_t length_;
+  std::vector<GidEntry> entries_;  ///< the first ones; those behind are unset
 };
 
 }  // namespace rocelab::rxe

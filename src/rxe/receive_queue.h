@@ -1,5 +1,6 @@
 // Ring of receive work requests: the RQ of a QP and the inside of an SRQ. Entries have a fixed stride in one slab, so
-// that nothing is allocated after creation. Post and pop are inline. Owned by a QP or an SRQ; not thread-safe.
+// that nothing is allocated after creation, unless it is to grow with its use. Post and pop are inline. Owned by a QP
+// or an SRQ; not thread-safe.
 #pragma once
 
 #include <algorithm>
@@ -12,6 +13,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "rxe/fixed_ring.h"
 #include "rxe/types.h"
 
 namespace rocelab::rxe {
@@ -53,11 +55,12 @@ class ReceiveQueue {
  public:
   ReceiveQueue() = default;
   /// Room for `max_wr` requests (rounded up to a power of two) of up to `max_sge` pieces; 0 and 0: none at all.
-  ReceiveQueue(std::uint32_t max_wr, std::uint32_t max_sge)
+  ReceiveQueue(std::uint32_t max_wr, std::uint32_t max_sge, Storage storage = Storage::kAtOnce)
       : capacity_(max_wr == 0 ? 0 : std::bit_ceil(max_wr)),
         max_sge_(max_sge),
         stride_(1 + max_sge),
-        slab_(capacity_ == 0 ? nullptr : std::make_unique<Sge[]>(std::size_t{capacity_} * stride_)) {}
+        stored_(storage == Storage::kAtOnce ? capacity_ : 0),
+        slab_(stored_ == 0 ? nullptr : std::make_unique<Sge[]>(std::size_t{stored_} * stride_)) {}
 
   std::uint32_t capacity() const { return capacity_; }
   std::uint32_t max_sge() const { return max_sge_; }
@@ -68,8 +71,10 @@ class ReceiveQueue {
   base::Result<void> post(const RecvRequest& request) {
     if (request.sges.size() > max_sge_) [[unlikely]]
       return base::fail(EINVAL, "more pieces than max_recv_sge");
-    if (size() == capacity_) [[unlikely]]
-      return base::fail(ENOMEM, "the receive queue is full");
+    if (size() == stored_) [[unlikely]] {
+      if (size() == capacity_) return base::fail(ENOMEM, "the receive queue is full");
+      grow();
+    }
     Sge* entry = entry_at(tail_);
     entry->addr = request.wr_id;
     entry->length = static_cast<std::uint32_t>(request.sges.size());
@@ -107,13 +112,22 @@ class ReceiveQueue {
 
  private:
   // An entry is one Sge used as header (addr: wr_id, length: number of pieces) followed by max_sge pieces.
-  Sge* entry_at(std::uint32_t position) const {
-    return slab_.get() + std::size_t{position & (capacity_ - 1)} * stride_;
+  Sge* entry_at(std::uint32_t position) const { return slab_.get() + std::size_t{position & (stored_ - 1)} * stride_; }
+  void grow() {
+    const auto larger = static_cast<std::uint32_t>(FixedRing<Sge>::grown(stored_, capacity_));
+    auto slab = std::make_unique<Sge[]>(std::size_t{larger} * stride_);
+    for (std::uint32_t position = head_; position != tail_; ++position) {
+      const Sge* from = entry_at(position);
+      std::copy(from, from + 1 + from->length, slab.get() + std::size_t{position & (larger - 1)} * stride_);
+    }
+    slab_ = std::move(slab);
+    stored_ = larger;
   }
 
   std::uint32_t capacity_ = 0;
   std::uint32_t max_sge_ = 0;
   std::uint32_t stride_ = 1;  ///< in units of Sge
+  std::uint32_t stored_ = 0;  ///< requests that the slab has room for: capacity_, or less while it grows
   std::uint32_t head_ = 0;
   std::uint32_t tail_ = 0;
   std::unique_ptr<Sge[]> slab_;

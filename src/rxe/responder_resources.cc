@@ -6,6 +6,7 @@
 namespace rocelab::rxe {
 
 ResponderResource& ResponderResources::push() {
+  if (ring_.empty()) ring_.resize(capacity_);
   if (count_ == ring_.size()) {  // replaces the oldest
     if (ring_[head_].active) finish_first();
     head_ = head_ + 1 == ring_.size() ? 0 : head_ + 1;

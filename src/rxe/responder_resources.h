@@ -1,7 +1,7 @@
 // What a responder remembers of the READs and atomics it has accepted (IBTA vol 1, 9.7.4.1.2 and 9.7.5.1): enough to
 // answer them packet by packet, to execute a READ again from any of its PSNs and to answer a repeated atomic without
 // executing it twice. A ring of max_dest_rd_atomic entries in the order of PSNs, held by value in a QP. Answers leave
-// in that order. No allocation after resize().
+// in that order. Its memory is allocated by the first of them.
 #pragma once
 
 #include <cstddef>
@@ -40,7 +40,8 @@ class ResponderResources {
  public:
   /// Forgets everything.
   void resize(std::size_t count) {
-    ring_.assign(count, ResponderResource{});
+    capacity_ = count;
+    ring_ = {};
     clear();
   }
   void clear() {
@@ -48,11 +49,11 @@ class ResponderResources {
     first_active_ = 0;
     active_ = 0;
   }
-  std::size_t capacity() const { return ring_.size(); }
+  std::size_t capacity() const { return capacity_; }
   /// May another request be accepted? No when the oldest entry, which it would replace, has never been answered: the
   /// peer has more requests under way than it was permitted. (One being answered again has had its answer: the peer
   /// would not have gone on otherwise.)
-  bool has_room() const { return count_ < ring_.size() || (count_ != 0 && ring_[head_].answered); }
+  bool has_room() const { return count_ < capacity_ || (count_ != 0 && ring_[head_].answered); }
   /// A new entry at the end, active. There must be room.
   ResponderResource& push();
   /// The entry whose PSNs include this one; nullptr when it has been forgotten.
@@ -70,7 +71,8 @@ class ResponderResources {
     return ring_[position < ring_.size() ? position : position - ring_.size()];
   }
 
-  std::vector<ResponderResource> ring_;
+  std::vector<ResponderResource> ring_;  ///< empty, or capacity_ entries
+  std::size_t capacity_ = 0;
   std::size_t head_ = 0;          ///< of the oldest entry
   std::size_t count_ = 0;         ///< entries in use
   std::size_t first_active_ = 0;  ///< counted from the oldest; meaningful when active_ != 0

@@ -1,6 +1,7 @@
 // The send queue of a QP: a ring of work queue elements (WQEs) with their scatter/gather lists or inline bytes in one
-// slab, all allocated at creation. Owned by a QP; filled by post_send, read by the requester and the completer. Inline
-// bytes are copied when posted, everything else is a copy of the request. Not thread-safe.
+// slab, allocated at creation or, when it is to grow, as far as it is used. Owned by a QP; filled by post_send, read by
+// the requester and the completer. Inline bytes are copied when posted, everything else is a copy of the request. Not
+// thread-safe.
 #pragma once
 
 #include <cstddef>
@@ -83,7 +84,7 @@ class SendQueue {
  public:
   SendQueue() = default;
   /// Room for `max_wr` requests (rounded up to a power of two); 0: none at all.
-  SendQueue(std::uint32_t max_wr, std::uint32_t max_sge, std::uint32_t max_inline);
+  SendQueue(std::uint32_t max_wr, std::uint32_t max_sge, std::uint32_t max_inline, Storage storage);
 
   std::uint32_t capacity() const { return capacity_; }
   bool full() const { return ring_.size() == capacity_; }
@@ -94,7 +95,11 @@ class SendQueue {
   SendWqe& at(std::uint64_t position) { return ring_.at(position); }
   SendWqe& front() { return ring_.front(); }
   /// The next entry; holds an earlier use's values.
-  SendWqe& push() { return ring_.push(); }
+  SendWqe& push() {
+    if (ring_.needs_storage()) [[unlikely]]
+      grow();
+    return ring_.push();
+  }
   void pop() { ring_.pop(); }
   void clear() { ring_.clear(); }
 
@@ -103,7 +108,8 @@ class SendQueue {
   std::byte* inline_bytes(std::uint64_t position) { return slab_at(position); }
 
  private:
-  std::byte* slab_at(std::uint64_t position) { return slab_.get() + (position & (ring_.capacity() - 1)) * stride_; }
+  std::byte* slab_at(std::uint64_t position) { return slab_.get() + (position & (ring_.stored() - 1)) * stride_; }
+  void grow();
 
   FixedRing<SendWqe> ring_;
   std::uint32_t capacity_ = 0;

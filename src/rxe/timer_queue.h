@@ -18,7 +18,7 @@ class TimerQueue {
   void reserve(std::size_t count) {
     if (count <= timers_.size()) return;
     timers_.resize(count);
-    heap_.reserve(count);
+    heap_.reserve(timers_.capacity());
   }
   std::size_t capacity() const { return timers_.size(); }
 

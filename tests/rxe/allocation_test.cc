@@ -1,5 +1,8 @@
 // No allocation on the data path: this program counts every call of operator new while two engines exchange all kinds
-// of messages over a coupling that allocates nothing itself.
+// of messages over a coupling that allocates nothing itself. And what an idle device and an idle QP of a simulation
+// take.
+#include <malloc.h>
+
 #include <cerrno>
 #include <cstdlib>
 #include <memory>
@@ -13,29 +16,38 @@
 namespace {
 bool counting = false;
 std::uint64_t allocations = 0;
+std::int64_t live_bytes = 0;  ///< of all that is allocated, as the allocator rounds it up
+
+[[gnu::noinline]] void* counted(void* memory) {
+  if (memory == nullptr) std::abort();
+  live_bytes += static_cast<std::int64_t>(malloc_usable_size(memory));
+  return memory;
+}
+[[gnu::noinline]] void freed(void* memory) {
+  live_bytes -= static_cast<std::int64_t>(malloc_usable_size(memory));
+  std::free(memory);
+}
 }  // namespace
 
 void* operator new(std::size_t size) {
   if (counting) ++allocations;
-  if (void* memory = std::malloc(size == 0 ? 1 : size)) return memory;
-  std::abort();
+  return counted(std::malloc(size == 0 ? 1 : size));
 }
 void* operator new(std::size_t size, std::align_val_t alignment) {
   if (counting) ++allocations;
   const auto align = static_cast<std::size_t>(alignment);
-  if (void* memory = std::aligned_alloc(align, (size + align - 1) / align * align)) return memory;
-  std::abort();
+  return counted(std::aligned_alloc(align, (size + align - 1) / align * align));
 }
 void* operator new[](std::size_t size) { return operator new(size); }
 void* operator new[](std::size_t size, std::align_val_t alignment) { return operator new(size, alignment); }
-void operator delete(void* memory) noexcept { std::free(memory); }
-void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
-void operator delete(void* memory, std::align_val_t) noexcept { std::free(memory); }
-void operator delete(void* memory, std::size_t, std::align_val_t) noexcept { std::free(memory); }
-void operator delete[](void* memory) noexcept { std::free(memory); }
-void operator delete[](void* memory, std::size_t) noexcept { std::free(memory); }
-void operator delete[](void* memory, std::align_val_t) noexcept { std::free(memory); }
-void operator delete[](void* memory, std::size_t, std::align_val_t) noexcept { std::free(memory); }
+void operator delete(void* memory) noexcept { freed(memory); }
+void operator delete(void* memory, std::size_t) noexcept { freed(memory); }
+void operator delete(void* memory, std::align_val_t) noexcept { freed(memory); }
+void operator delete(void* memory, std::size_t, std::align_val_t) noexcept { freed(memory); }
+void operator delete[](void* memory) noexcept { freed(memory); }
+void operator delete[](void* memory, std::size_t) noexcept { freed(memory); }
+void operator delete[](void* memory, std::align_val_t) noexcept { freed(memory); }
+void operator delete[](void* memory, std::size_t, std::align_val_t) noexcept { freed(memory); }
 
 namespace rocelab::test {
 
@@ -160,6 +172,73 @@ TEST_CASE("allocation: losses, NAKs, retries and replays allocate nothing either
   for (int i = 0; i < 200; ++i) fine = fine && exchange.round();
   CHECK(counted.count() == 0);
   CHECK(fine);
+}
+
+namespace {
+
+/// As a simulated host makes its device.
+rxe::DeviceOptions small_options() {
+  rxe::DeviceOptions options = device_options(1);
+  options.queues_grow = true;
+  options.limits.max_sge = options.limits.max_srq_sge = 4;
+  return options;
+}
+
+}  // namespace
+
+TEST_CASE("memory: an idle device of a simulation takes at most 4 KiB", "[rxe][allocation]") {
+  const std::int64_t before = live_bytes;
+  const auto device = std::make_unique<rxe::Device>(small_options());
+  rxe::GidEntry entry;
+  entry.gid = gid_of(1, kGidV2Ipv4);
+  entry.valid = true;
+  REQUIRE(device->set_gid(0, entry));
+  const auto pd = device->alloc_pd();
+  REQUIRE(pd);
+  REQUIRE(device->create_cq(1 << 16, nullptr));
+  REQUIRE(device->reg_mr({*pd, nullptr, 1ull << 40, 0, rxe::access::kLocalWrite | rxe::access::kRemoteWrite}));
+  INFO(live_bytes - before << " bytes");
+  CHECK(live_bytes - before <= 4096);
+}
+
+TEST_CASE("memory: an idle connected QP takes at most 2 KiB, whatever its queues could hold", "[rxe][allocation]") {
+  for (const auto control : {rxe::CongestionControl::kNone, rxe::CongestionControl::kDcqcn}) {
+    rxe::DeviceOptions options = small_options();
+    options.congestion_control = control;
+    Side side(1, options);
+    const auto cq = side.device.create_cq(1 << 16, nullptr);
+    REQUIRE(cq);
+    constexpr int kQps = 256;
+    const std::int64_t before = live_bytes;
+    for (int i = 0; i < kQps; ++i) {
+      rxe::QpInit init;
+      init.pd = side.pd;
+      init.send_cq = init.recv_cq = *cq;
+      init.cap = {.max_send_wr = 1024, .max_recv_wr = 1024, .max_send_sge = 1, .max_recv_sge = 1, .max_inline_data = 0};
+      const auto qpn = side.device.create_qp(init);
+      REQUIRE(qpn);
+      rxe::QpAttr attr;
+      attr.state = rxe::QpState::kInit;
+      namespace mask = rxe::qp_attr;
+      REQUIRE(side.device.modify_qp(side.now, *qpn, attr,
+                                    mask::kState | mask::kPkeyIndex | mask::kPort | mask::kAccessFlags));
+      attr.state = rxe::QpState::kRtr;
+      attr.av = route_to(2, kGidV2Ipv4);
+      attr.max_dest_rd_atomic = 16;
+      REQUIRE(side.device.modify_qp(side.now, *qpn, attr,
+                                    mask::kState | mask::kAv | mask::kPathMtu | mask::kDestQpn | mask::kRqPsn |
+                                        mask::kMaxDestRdAtomic | mask::kMinRnrTimer));
+      attr.state = rxe::QpState::kRts;
+      attr.max_rd_atomic = 16;
+      REQUIRE(side.device.modify_qp(
+          side.now, *qpn, attr,
+          mask::kState | mask::kSqPsn | mask::kTimeout | mask::kRetryCnt | mask::kRnrRetry | mask::kMaxQpRdAtomic));
+    }
+    const std::int64_t each = (live_bytes - before) / kQps;
+    INFO(each << " bytes a QP, congestion control " << static_cast<int>(control));
+    CHECK(each <= 2048);
+    CHECK(each >= 256);  // it was counted at all
+  }
 }
 
 }  // namespace rocelab::test

@@ -6,9 +6,7 @@
 #include <algorithm>
 #include <charconv>
 
-#define TOML_EXCEPTIONS 0
-#define TOML_HEADER_ONLY 1
-#include <toml++/toml.h>
+#include "base/toml.h"
 
 namespace rocelab::sim {
 

@@ -20,6 +20,7 @@ inline constexpr int kExitUsage = 2;          ///< unknown option, bad value
 inline constexpr int kExitOwnFault = 125;     ///< rocelab itself could not do it (library missing, ...)
 inline constexpr int kExitNotRunnable = 126;  ///< the program is there but cannot be started
 inline constexpr int kExitNotFound = 127;     ///< no such program
+inline constexpr int kExitInterrupted = 130;  ///< Ctrl-C; what there is of the results has been written
 
 /// `action` runs when `command` was chosen; what it returns is the exit status.
 void set_action(CLI::App& command, std::function<int()> action);
@@ -31,5 +32,6 @@ void add_dev_command(CLI::App& app);
 void add_run_command(CLI::App& app, const std::vector<std::string>& tail);
 void add_pcap_command(CLI::App& app);
 void add_report_command(CLI::App& app);
+void add_sim_command(CLI::App& app);
 
 }  // namespace rocelab::cli

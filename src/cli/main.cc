@@ -26,6 +26,7 @@ int run_command(std::vector<std::string> arguments) {
   rocelab::cli::add_dev_command(app);
   rocelab::cli::add_pcap_command(app);
   rocelab::cli::add_report_command(app);
+  rocelab::cli::add_sim_command(app);
   try {
     std::reverse(arguments.begin(), arguments.end());  // CLI11 takes a vector from the back
     app.parse(arguments);

@@ -2,6 +2,7 @@
 // and completion queue, and the way of packets between engine and port. Owned by Host.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
@@ -79,6 +80,7 @@ class HostStack final : public rxe::TxSink {
   Context* context_ = nullptr;  ///< during pull()
   Packet* pulled_ = nullptr;
   std::uint8_t paused_mask_ = 0;                                       ///< as the engine knows it
+  std::array<wire::HopTelemetry, wire::kTelemetryHopsMax> telemetry_;  ///< of the packet being received
   bool settling_ = false;
   bool again_ = false;
   rxe::PdId pd_{};

@@ -198,6 +198,23 @@ void Section::read_texts(std::string_view key, std::vector<std::string>& out) {
   }
 }
 
+void Section::numbers(std::string_view key, std::vector<std::uint64_t>& out, Range range) {
+  const TomlValue* value = take(key);
+  if (value != nullptr && value->kind != TomlValue::Kind::kArray) return fail(key, "must be a list of whole numbers");
+  if (value != nullptr) {
+    out.clear();
+    for (const TomlValue& element : value->elements) {
+      if (element.kind != TomlValue::Kind::kInteger) return fail(key, "must be a list of whole numbers");
+      if (element.integer < 0 || static_cast<std::uint64_t>(element.integer) < range.min ||
+          static_cast<std::uint64_t>(element.integer) > range.max) {
+        return fail(key, fmt::format("{} is out of range ({} to {})", element.integer, range.min, range.max));
+      }
+      out.push_back(static_cast<std::uint64_t>(element.integer));
+    }
+  }
+  note(key, fmt::format("{}", fmt::join(out, ",")));
+}
+
 std::optional<std::size_t> Section::choice(std::string_view key, std::span<const std::string_view> names) {
   const TomlValue* value = take(key);
   if (value == nullptr) return std::nullopt;

@@ -22,6 +22,9 @@ class Reading {
  public:
   explicit Reading(std::string file) : file_(std::move(file)) {}
   void report(std::uint32_t line, std::string_view key, std::string_view what);
+  void report_elsewhere(std::string_view what) {
+    if (!any()) text_ = what;
+  }
   bool any() const { return !text_.empty(); }
   const std::string& text() const { return text_; }
   const std::string& file() const { return file_; }
@@ -66,6 +69,7 @@ class Section {
     out = static_cast<T>(value);
   }
   void texts(std::string_view key, std::vector<std::string>& out);
+  void numbers(std::string_view key, std::vector<std::uint64_t>& out, Range range = {});
   /// One of the names; the index chosen, or none when the key is absent or wrong.
   std::optional<std::size_t> choice(std::string_view key, std::span<const std::string_view> names);
   template <class E, std::size_t N>
@@ -85,6 +89,10 @@ class Section {
 
   void require(std::string_view key);  ///< reports when it is absent
   void fail(std::string_view key, std::string_view what);
+  /// The mistake is in another file, which `what` names.
+  void fail_elsewhere(std::string_view what) { reading_->report_elsewhere(what); }
+  /// Something was wrong here or in another section.
+  bool failed() const { return reading_->any(); }
   /// Adds to the parameters in force; the typed calls do that themselves.
   void note(std::string_view key, std::string_view value);
   /// To be called last: reports the first key that nobody read. `Section`s of sub-tables call it for themselves.

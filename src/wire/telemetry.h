@@ -12,8 +12,8 @@ namespace rocelab::wire {
 inline constexpr std::size_t kTelemetryHopsMax = 8;
 
 struct HopTelemetry {
-  std::uint64_t timestamp_ps = 0;  ///< when the packet left, by the switch's clock
-  std::uint64_t tx_bytes = 0;      ///< that this egress port has sent so far, this packet included
+  std::uint64_t timestamp_ps = 0;  ///< when the packet began to leave, by the switch's clock
+  std::uint64_t tx_bytes = 0;      ///< that this egress port had sent until then, this packet not included
   std::uint32_t queue_bytes = 0;   ///< that wait at the egress port behind this packet
   std::uint32_t rate_mbps = 0;     ///< of the egress link, in 10^6 bits/s
 };

@@ -11,11 +11,11 @@
 #include "base/time.h"
 #include "sim/kernel/event.h"
 #include "wire/packet.h"
+#include "wire/telemetry.h"
 
 namespace rocelab::sim {
 
-inline constexpr unsigned kPriorities = 8;        ///< 802.1p classes, 0 to 7
-inline constexpr unsigned kTelemetryHopsMax = 8;  ///< switches that may stamp one packet
+inline constexpr unsigned kPriorities = 8;  ///< 802.1p classes, 0 to 7
 
 /// Preamble with start delimiter, and the smallest gap between frames (IEEE 802.3, 4.4.2).
 inline constexpr std::uint8_t kEthernetGapBytes = 20;
@@ -33,20 +33,11 @@ inline constexpr std::uint16_t kCnp = 1u << 4;         ///< congestion notificat
 inline constexpr std::uint16_t kData = 1u << 5;        ///< carries payload of a message
 inline constexpr std::uint16_t kLast = 1u << 6;        ///< the last packet of its message
 inline constexpr std::uint16_t kRetransmit = 1u << 7;  ///< was sent before
-inline constexpr std::uint16_t kTelemetry = 1u << 8;   ///< switches add a TelemetryHop each
+inline constexpr std::uint16_t kTelemetry = 1u << 8;   ///< switches add a wire::HopTelemetry each
 inline constexpr std::uint16_t kTrimmable = 1u << 9;   ///< its payload may be cut instead of the packet dropped
 inline constexpr std::uint16_t kTrimmed = 1u << 10;    ///< its payload was cut. Set by switches
 inline constexpr std::uint16_t kCorrupt = 1u << 11;    ///< a bit error: the next receiver's FCS fails. Set by links
 }  // namespace packet_flag
-
-/// What one switch tells HPCC's sender (Li et al., SIGCOMM 2019, figure 7), taken when the packet leaves its queue.
-struct TelemetryHop {
-  std::uint64_t time_ps = 0;      ///< when
-  std::uint64_t tx_bytes = 0;     ///< sent by the port so far, this packet not included
-  std::uint64_t rate_bps = 0;     ///< of the port's link
-  std::uint32_t queue_bytes = 0;  ///< waiting at the port, this packet not included
-  NodeId node = kNoNode;          ///< which switch
-};
 
 struct alignas(64) Packet {
   // The line that switches touch. PacketPool resets it.
@@ -70,7 +61,7 @@ struct alignas(64) Packet {
   std::uint16_t spare = 0;                     ///< keeps the line full
 
   // Colder: of hosts, of telemetry, of pause frames. Not reset, written by whoever sets the flag that gives it meaning.
-  std::array<TelemetryHop, kTelemetryHopsMax> telemetry;
+  std::array<wire::HopTelemetry, wire::kTelemetryHopsMax> telemetry;
   std::uint64_t sent_ps = 0;                              ///< when the host's NIC began to send it
   std::array<std::uint16_t, kPriorities> pause_quanta{};  ///< kPfc: per enabled priority, 512 bit times each; 0 resumes
   std::uint8_t pause_enable = 0;                          ///< kPfc: bit per priority that the frame speaks of

@@ -44,20 +44,8 @@ void copy_payload(const wire::Payload& payload, Packet& out) {
 
 /// An acknowledgement takes the telemetry of what it acknowledges along; switches add nothing to it.
 void carry_echo(const wire::Packet& packet, Packet& out) {
-  for (const wire::HopTelemetry& hop : packet.telemetry) {
-    out.telemetry[out.telemetry_hops++] = {hop.timestamp_ps, hop.tx_bytes, std::uint64_t{hop.rate_mbps} * 1'000'000,
-                                           hop.queue_bytes, kNoNode};
-  }
+  for (const wire::HopTelemetry& hop : packet.telemetry) out.telemetry[out.telemetry_hops++] = hop;
   out.header.telemetry = {};
-}
-
-/// What the switches have noted, as the engine wants it.
-void read_telemetry(Packet& packet, std::array<wire::HopTelemetry, wire::kTelemetryHopsMax>& hops) {
-  for (unsigned i = 0; i < packet.telemetry_hops; ++i) {
-    const TelemetryHop& hop = packet.telemetry[i];
-    hops[i] = {hop.time_ps, hop.tx_bytes, hop.queue_bytes, static_cast<std::uint32_t>(hop.rate_bps / 1'000'000)};
-  }
-  packet.header.telemetry = {hops.data(), packet.telemetry_hops};
 }
 
 bool is_elided(const wire::Payload& payload) {
@@ -118,7 +106,7 @@ void HostStack::receive(Context& context, Packet& packet) {
   } else if (packet.ecn == Ecn::kMarked) {
     packet.header.path.traffic_class |= kEcnMask;
   }
-  if (packet.telemetry_hops != 0) read_telemetry(packet, telemetry_);
+  if (packet.telemetry_hops != 0) packet.header.telemetry = {packet.telemetry.data(), packet.telemetry_hops};
   ++host_.counters_.rx_packets;
   host_.counters_.rx_payload += packet.header.payload.length;
   note_arrival(context, packet.header.bth.destination_qpn, packet);

@@ -80,7 +80,6 @@ class HostStack final : public rxe::TxSink {
   Context* context_ = nullptr;  ///< during pull()
   Packet* pulled_ = nullptr;
   std::uint8_t paused_mask_ = 0;                                       ///< as the engine knows it
-  std::array<wire::HopTelemetry, wire::kTelemetryHopsMax> telemetry_;  ///< of the packet being received
   bool settling_ = false;
   bool again_ = false;
   rxe::PdId pd_{};

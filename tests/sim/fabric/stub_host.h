@@ -34,7 +34,7 @@ struct Received {
   std::uint8_t priority = 0;
   std::uint16_t flags = 0;
   Ecn ecn = Ecn::kNotCapable;
-  std::vector<TelemetryHop> telemetry;
+  std::vector<wire::HopTelemetry> telemetry;
 };
 
 class StubHost final : public Node {

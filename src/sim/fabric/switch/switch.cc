@@ -207,14 +207,14 @@ Packet* Switch::dequeue(Context& context, SwitchPort& side, std::uint8_t paused_
   side.queued_bytes -= bytes;
   release(*packet);
   if (profile_.options.ecn_at_dequeue) mark(side, queue, *packet);
-  if (profile_.options.telemetry && packet->has(packet_flag::kTelemetry)) stamp(context, side, id(), *packet);
+  if (profile_.options.telemetry && packet->has(packet_flag::kTelemetry)) stamp(context, side, *packet);
   return packet;
 }
 
-void Switch::stamp(Context& context, const SwitchPort& side, NodeId node, Packet& packet) {
-  if (packet.telemetry_hops == kTelemetryHopsMax) return;
-  packet.telemetry[packet.telemetry_hops++] = {context.now().count_ps(), side.port.tx_bytes(), side.port.rate().bps(),
-                                               side.queued_bytes, node};
+void Switch::stamp(Context& context, const SwitchPort& side, Packet& packet) {
+  if (packet.telemetry_hops == wire::kTelemetryHopsMax) return;
+  packet.telemetry[packet.telemetry_hops++] = {context.now().count_ps(), side.port.tx_bytes(), side.queued_bytes,
+                                               static_cast<std::uint32_t>(side.port.rate().bps() / 1'000'000)};
 }
 
 void Switch::send_resumes(Context& context) {

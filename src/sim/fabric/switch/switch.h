@@ -90,7 +90,7 @@ class Switch final : public Node {
   Packet* dequeue(Context& context, SwitchPort& side, std::uint8_t paused_mask);
   void release(const Packet& packet);
   void mark(SwitchPort& side, EgressQueue& queue, Packet& packet);
-  static void stamp(Context& context, const SwitchPort& side, NodeId node, Packet& packet);
+  static void stamp(Context& context, const SwitchPort& side, Packet& packet);
   void drop(Context& context, Packet* packet, unsigned port, DropReason reason);
   void drop_lossless(Context& context, SwitchPort& in, Packet* packet);
   void send_resumes(Context& context);

@@ -52,7 +52,7 @@ int run(const SimArguments& arguments) {
   sim::ExperimentOptions options;
   options.partitions = s.threads;
   auto experiment = sim::Experiment::make(s, options);
-  if (!experiment) return fail("sim", s.file + ": " + experiment.error(), kExitUsage);
+  if (!experiment) return fail("sim", experiment.error(), kExitUsage);
   if (arguments.check) {
     if (!arguments.quiet) print_scenario(s);
     return 0;

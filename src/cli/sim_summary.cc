@@ -133,7 +133,7 @@ void print_scenario(const sim::Scenario& s) {
   }
   fmt::print("{}: {} with {} hosts, {} switches, {} links; {} messages, {}; {} faults\n", s.name, s.topology.kind,
              s.topology.host_count, s.topology.switch_count(), s.topology.links.size(), messages, bytes_text(bytes),
-             s.faults.size());
+             s.faults.size() + s.host_faults.size());
 }
 
 void print_summary(sim::Experiment& experiment, const sim::RunCost& cost, const std::string& results_path) {

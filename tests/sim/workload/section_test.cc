@@ -70,6 +70,21 @@ TEST_CASE("section: --set replaces one value by its path", "[sim][workload]") {
   CHECK(reading.text().rfind("--set: key `switch.alpha`: 99 is out of range", 0) == 0);
 }
 
+TEST_CASE("section: numbers with an exponent are exact decimals", "[sim][workload]") {
+  const auto tree = parse_toml("a = 1e-12\nb = 2.5e-7\nc = 1.5e3\nd = -1e-3\ne = 1e20\nf = inf\n", "s.toml");
+  REQUIRE(tree);
+  CHECK(tree->find("a")->text == "0.000000000001");
+  CHECK(tree->find("b")->text == "0.00000025");
+  CHECK(tree->find("c")->text == "1500");
+  CHECK(tree->find("d")->text == "-0.001");
+  CHECK(tree->find("e")->text == "100000000000000000000");
+  Reading reading("s.toml");
+  Section root(*tree, "", reading);
+  std::uint64_t value = 0;
+  root.decimal("f", value, 6);
+  CHECK(reading.text() == "s.toml:6: key `f`: `inf` does not begin with a number");
+}
+
 TEST_CASE("section: the parameters in force include the defaults", "[sim][workload]") {
   const auto tree = parse_toml("alpha = 0.5", "s.toml");
   Reading reading("s.toml");

@@ -215,7 +215,7 @@ PacketShape Experiment::shape() const {
   out.ack_bytes = std::max(out.overhead_bytes + 4, out.frame_bytes_min);  // AETH
   const HostProfile& p = scenario_.hosts.profile;
   out.before_ps = static_cast<std::uint64_t>((p.cpu_per_post + p.post_delay(false)).count_ps());
-  out.receive_ps = static_cast<std::uint64_t>((p.nic_receive + p.nic_transmit).count_ps());
+  out.receive_ps = static_cast<std::uint64_t>(p.nic_receive.count_ps());
   out.after_ps = static_cast<std::uint64_t>((p.nic_receive + p.completion_write + p.cpu_per_completion).count_ps());
   return out;
 }

@@ -24,7 +24,9 @@ struct PacketShape {
   std::uint64_t after_ps = 0;          ///< from the last bit of the acknowledgement to the completion
 
   std::uint32_t wire_bytes(std::uint64_t payload, bool first, bool last) const {
-    const std::uint64_t bytes = payload + overhead_bytes + (first ? first_bytes : 0u) + (last ? last_bytes : 0u);
+    // The payload is padded to four bytes: IBTA vol 1, 9.2 (PadCnt).
+    const std::uint64_t bytes =
+        ((payload + 3) & ~std::uint64_t{3}) + overhead_bytes + (first ? first_bytes : 0u) + (last ? last_bytes : 0u);
     return bytes < frame_bytes_min ? frame_bytes_min : static_cast<std::uint32_t>(bytes);
   }
 };

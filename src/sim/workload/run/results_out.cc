@@ -178,6 +178,9 @@ void Experiment::write_findings(ResultsWriter& writer) const {
     std::string text;
   };
   std::vector<Found> all;
+  for (const RoutingFinding& f : network_->fabric().routing_findings()) {
+    all.push_back({f.at, Severity::kWarning, rocelab::sim::name(f.kind), std::nullopt, std::nullopt, f.text});
+  }
   for (const auto& node : network_->switches()) {
     for (const Finding& f : node->findings()) {
       const bool grave = f.kind == FindingKind::kDeadlock || f.kind == FindingKind::kLosslessDrop;

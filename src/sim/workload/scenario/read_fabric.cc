@@ -139,7 +139,7 @@ void read_routing(Section section, Scenario& out) {
                                 {"shortest", RoutingPaths::kShortest},
                                 {"up_down", RoutingPaths::kUpDown},
                                 {"dimension_order", RoutingPaths::kDimensionOrder}});
-  section.time("convergence", out.convergence_ps, {0, kTimeMax});
+  read_time(section, "convergence", out.convergence);
   section.finish();
 }
 

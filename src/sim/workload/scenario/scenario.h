@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "sim/fabric/faults.h"
 #include "sim/fabric/routing/routing.h"
 #include "sim/fabric/switch/options.h"
 #include "sim/fabric/topology/topology.h"
@@ -34,17 +35,17 @@ struct WorkloadInfo {
   std::string kind;
 };
 
-enum class FaultKind : std::uint8_t { kLinkDown, kSwitchReboot, kHostPause, kSlowReceiver, kBitErrors };
-
-struct Fault {
-  FaultKind kind = FaultKind::kLinkDown;
-  std::uint32_t line = 0;  ///< in the scenario file
-  std::uint32_t link = 0;  ///< kLinkDown, kBitErrors
-  std::uint32_t node = 0;  ///< kSwitchReboot: node index; kHostPause, kSlowReceiver: host
+/// What goes wrong at a host; faults of links and switches are the fabric's (sim/fabric/faults.h).
+struct HostFault {
+  enum class Kind : std::uint8_t {
+    kPause,         ///< it does nothing at all
+    kSlowReceiver,  ///< it takes no more than `rate_bps` off its NIC
+  };
+  Kind kind = Kind::kPause;
+  std::uint32_t host = 0;
   std::uint64_t at_ps = 0;
-  std::uint64_t until_ps = 0;        ///< 0: never again
-  std::uint64_t rate_bps = 0;        ///< kSlowReceiver
-  std::uint64_t errors_per_e18 = 0;  ///< kBitErrors
+  std::uint64_t until_ps = 0;  ///< 0: for ever
+  std::uint64_t rate_bps = 0;
 };
 
 struct Sampling {
@@ -68,11 +69,13 @@ struct Scenario {
   std::string capture_path;  ///< HostOptions refers to it
   TransportSettings transport;
   RoutingOptions routing;
-  bool reps = false;                 ///< entropy by packet, recycled (see [routing])
-  std::uint64_t convergence_ps = 0;  ///< from a failure to the new tables
+  bool reps = false;                                   ///< entropy by packet, recycled (see [routing])
+  base::Duration convergence = base::Duration::ms(1);  ///< from a failure to the new tables
   std::vector<WorkloadInfo> workloads;
   Plan plan;
   std::vector<Fault> faults;
+  std::vector<std::uint32_t> fault_lines;  ///< of `faults`, in the file
+  std::vector<HostFault> host_faults;
   Sampling sampling;
   Limits limits;
 };

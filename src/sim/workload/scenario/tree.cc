@@ -12,6 +12,34 @@ namespace rocelab::sim {
 
 namespace {
 
+/// The shortest decimal that gives the number back, without an exponent: 1e-12 is "0.000000000001".
+std::string decimal_text(double number) {
+  std::string text = fmt::format("{}", number);
+  const std::size_t e = text.find('e');
+  if (e == std::string::npos) return text;  // "inf" and "nan" too: no number to those who read it
+  int exponent = 0;
+  const char* first = text.data() + e + (text[e + 1] == '+' ? 2 : 1);
+  std::from_chars(first, text.data() + text.size(), exponent);
+  const bool negative = text[0] == '-';
+  std::string digits = text.substr(negative ? 1 : 0, e - (negative ? 1 : 0));
+  std::size_t point = digits.find('.');
+  if (point == std::string::npos) {
+    point = digits.size();
+  } else {
+    digits.erase(point, 1);
+  }
+  const int place = static_cast<int>(point) + exponent;  // of the point among the digits
+  if (place <= 0) {
+    digits.insert(0, static_cast<std::size_t>(-place), '0');
+    digits.insert(0, "0.");
+  } else if (static_cast<std::size_t>(place) >= digits.size()) {
+    digits.append(static_cast<std::size_t>(place) - digits.size(), '0');
+  } else {
+    digits.insert(static_cast<std::size_t>(place), 1, '.');
+  }
+  return negative ? "-" + digits : digits;
+}
+
 TomlValue convert(const toml::node& node) {
   TomlValue out;
   out.line = node.source().begin.line;
@@ -35,9 +63,7 @@ TomlValue convert(const toml::node& node) {
   } else if (const auto* number = node.as_floating_point()) {
     out.kind = TomlValue::Kind::kFloat;
     out.number = number->get();
-    out.text = fmt::format("{:f}", out.number);
-    const std::string shortest = fmt::format("{}", out.number);
-    if (shortest.find_first_not_of("0123456789.") == std::string::npos) out.text = shortest;
+    out.text = decimal_text(out.number);
   } else if (const auto* boolean = node.as_boolean()) {
     out.kind = TomlValue::Kind::kBoolean;
     out.boolean = boolean->get();

@@ -55,8 +55,8 @@ function slowdownBySize(runs, two) {
     tooltip: tooltipOption({trigger: 'item'}),
     xAxis: axis({type: 'log', name: 'flow size', min: Math.max(1, Math.min(...sizes)) / 1.4, max: Math.max(...sizes) * 1.4,
       axisLabel: {formatter: (v) => formatSize(v, 2)}}),
-    yAxis: yAxis({type: 'log', name: 'slowdown', min: Math.min(1, ...runs.flatMap((run) => run.flows.buckets.map((b) => b.p50))),
-      max: niceAbove(Math.max(...slowdowns)), axisLabel: {formatter: (v) => significant(v, 2) + '×'}}),
+    yAxis: yAxis({type: Math.max(...slowdowns) > 12 ? 'log' : 'value', name: 'slowdown',
+      min: Math.min(1, ...runs.flatMap((run) => run.flows.buckets.map((b) => b.p50))), max: niceAbove(Math.max(...slowdowns)), axisLabel: {formatter: (v) => significant(v, 2) + '×'}}),
     series,
   });
 }

@@ -107,12 +107,14 @@ function topologyOption({nodes, links, difference}) {
   const extent = (key) => {
     const values = nodes.map((node) => node[key]);
     const [low, high] = [Math.min(...values), Math.max(...values)];
-    const room = (high - low) * 0.06 || 1;
+    const room = (high - low) * 0.04 || 1;
     return {min: low - room, max: high + room};
   };
   const widest = difference ? Math.max(0.01, ...links.map((link) => Math.abs(busier(link.shares)))) : 1;
   const color = (share) => (difference ? theme.rampColor(0.5 + 0.5 * share / widest) : theme.rampColor(share));
   const crowded = links.length > 400;
+  const dense = links.length > 1200;
+  const thin = dense ? 0.5 : crowded ? 0.9 : 1.6;
   const order = links.map((link, i) => i).sort((i, j) => Math.abs(busier(links[i].shares)) - Math.abs(busier(links[j].shares)));
   const symbolSize = (node) => (node.isSwitch ? 13 : 8) * (nodes.length > 150 ? 0.6 : 1);
   const switches = nodes.filter((node) => node.isSwitch).length;
@@ -132,14 +134,14 @@ function topologyOption({nodes, links, difference}) {
       {name: 'links', type: 'lines', coordinateSystem: 'cartesian2d', z: 2, progressive: 0, data: order.map((i) => {
         const link = links[i];
         return {coords: [[link.a.x, link.a.y], [link.b.x, link.b.y]], index: i, tip: () => linkTip(link, difference),
-          lineStyle: {color: color(busier(link.shares)), width: (crowded ? 0.8 : 1.6) + (crowded ? 1.6 : 3) * Math.min(1, Math.abs(busier(link.shares)) / widest), opacity: 1}};
+          lineStyle: {color: color(busier(link.shares)), width: thin + (crowded ? 1.4 : 3) * Math.min(1, Math.abs(busier(link.shares)) / widest), opacity: dense ? 0.8 : 1}};
       }), emphasis: {lineStyle: {color: theme.ink, width: 5}}},
       {name: 'nodes', type: 'scatter', z: 4, data: nodes.map((node) => ({
         value: [node.x, node.y], name: node.name, tip: () => nodeTip(node, links, difference), symbol: node.isSwitch ? 'roundRect' : 'circle',
         symbolSize: symbolSize(node),
         itemStyle: {color: theme.card, borderColor: node.isSwitch ? theme.ink : theme.soft, borderWidth: 1.6},
         label: {show: node.isSwitch ? switches <= 48 : nodes.length - switches <= 24, formatter: node.name, position: node.isSwitch ? 'top' : 'bottom',
-          color: theme.soft, fontSize: 10.5, textBorderColor: theme.card, textBorderWidth: 3},
+          color: theme.soft, fontSize: 10.5, backgroundColor: theme.card, borderRadius: 3, padding: [1, 3]},
       }))},
     ],
   });

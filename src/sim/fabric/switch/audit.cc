@@ -24,10 +24,10 @@ base::TextResult<void> Switch::audit() const {
   // What waits, counted anew from the queues: by egress port, and by the ingress group that was charged.
   std::uint64_t pool_bytes = 0;
   for (unsigned priority = 0; priority < kPriorities; ++priority) {
-    if (queues_[priority] == nullptr) continue;
+    if (classes_[priority].queues == nullptr) continue;
     std::vector<std::uint64_t> charged(ports_.size());
     for (std::size_t port = 0; port < ports_.size(); ++port) {
-      const EgressQueue& queue = queues_[priority][port];
+      const EgressQueue& queue = classes_[priority].queues[port];
       std::uint64_t waiting = 0;
       for (const Packet* packet = queue.head; packet != nullptr; packet = packet->next) {
         waiting += packet->frame_bytes();
@@ -40,11 +40,12 @@ base::TextResult<void> Switch::audit() const {
     }
     if ((profile_.limited >> priority & 1) == 0) continue;
     for (std::size_t port = 0; port < ports_.size(); ++port) {
-      const qos::BufferGroup& group = groups_[priority][port].buffer;
-      pool_bytes += qos::SharedBuffer::shared_part(group, ports_[port].limits);
-      if (std::uint64_t{group.bytes} + group.headroom_bytes != charged[port]) {
+      const IngressGroup& group = classes_[priority].groups[port];
+      pool_bytes += qos::SharedBuffer::shared_part(group.buffer, group.limits);
+      if (std::uint64_t{group.buffer.bytes} + group.buffer.headroom_bytes != charged[port]) {
         return base::fail_text(fmt::format("switch {} port {} priority {}: {} bytes wait and {} are charged", index_,
-                                           port, priority, charged[port], group.bytes + group.headroom_bytes));
+                                           port, priority, charged[port],
+                                           group.buffer.bytes + group.buffer.headroom_bytes));
       }
     }
   }

@@ -68,47 +68,51 @@ std::uint64_t SwitchTotals::dropped() const {
 ClassCounters Switch::class_counters(unsigned port, unsigned priority, TimePoint now) const {
   ClassCounters counters;
   const SwitchPort& side = ports_[port];
-  if (queues_[priority] != nullptr) {
-    const EgressQueue& queue = queues_[priority][port];
+  if (classes_[priority].queues != nullptr) {
+    const EgressQueue& queue = classes_[priority].queues[port];
     counters.tx_packets = queue.tx_packets;
     counters.tx_bytes = queue.tx_bytes;
     counters.ecn_marked = queue.ecn_marked;
     counters.queue_watermark_bytes = queue.watermark_bytes;
-    const IngressGroup& group = groups_[priority][port];
+    const IngressGroup& group = classes_[priority].groups[port];
     counters.rx_packets = group.rx_packets;
     counters.rx_bytes = group.rx_bytes;
     counters.ingress_watermark_bytes = group.watermark_bytes;
     counters.headroom_watermark_bytes = group.headroom_watermark_bytes;
-    counters.xoffs = group.xoffs;
-    const bool pausing = (side.xoff_sent >> priority & 1) != 0;
-    counters.xoff_ps = group.xoff_total_ps + (pausing ? now.count_ps() - group.xoff_since_ps : 0);
   }
   if (const PauseState* pauses = side.port.pauses(); pauses != nullptr) {
     counters.pause_frames_rx = pauses->frames_rx[priority];
     counters.paused_ps = side.port.paused_ps(static_cast<std::uint8_t>(priority), now);
   }
-  if (!rare_.empty()) counters.rare = rare_[port * kPriorities + priority];
+  if (!rare_.empty()) {
+    counters.rare = rare_[port * kPriorities + priority];
+    counters.xoffs = counters.rare.xoffs;
+    const bool pausing = (side.xoff_sent >> priority & 1) != 0;
+    counters.xoff_ps = counters.rare.xoff_total_ps + (pausing ? now.count_ps() - counters.rare.xoff_since_ps : 0);
+  }
   return counters;
 }
 
 SwitchTotals Switch::totals() const {
   SwitchTotals totals;
   for (unsigned priority = 0; priority < kPriorities; ++priority) {
-    if (queues_[priority] == nullptr) continue;
+    if (classes_[priority].queues == nullptr) continue;
     for (std::size_t port = 0; port < ports_.size(); ++port) {
-      const EgressQueue& queue = queues_[priority][port];
-      const IngressGroup& group = groups_[priority][port];
+      const EgressQueue& queue = classes_[priority].queues[port];
+      const IngressGroup& group = classes_[priority].groups[port];
       totals.rx_packets += group.rx_packets;
       totals.rx_bytes += group.rx_bytes;
       totals.tx_packets += queue.tx_packets;
       totals.tx_bytes += queue.tx_bytes;
       totals.ecn_marked += queue.ecn_marked;
-      totals.xoffs += group.xoffs;
       totals.queued_packets += queue.packets;
       totals.queued_bytes += queue.bytes;
     }
   }
-  for (const RareCounters& counters : rare_) add(totals.rare, counters);
+  for (const RareCounters& counters : rare_) {
+    add(totals.rare, counters);
+    totals.xoffs += counters.xoffs;
+  }
   return totals;
 }
 
@@ -119,7 +123,7 @@ std::uint64_t Switch::queued_bytes() const {
 }
 
 std::uint32_t Switch::queue_bytes(unsigned port, unsigned priority) const {
-  return queues_[priority] == nullptr ? 0 : queues_[priority][port].bytes;
+  return classes_[priority].queues == nullptr ? 0 : classes_[priority].queues[port].bytes;
 }
 
 void for_each_counter(const Switch& node, TimePoint now, const CounterVisitor& visit) {

@@ -63,8 +63,8 @@ void Switch::pass_probe(Context& context, SwitchPort& side, Packet* probe) {
 }
 
 bool Switch::holds_packets_of(const SwitchPort& side, unsigned priority, unsigned ingress_port) const {
-  if (queues_[priority] == nullptr) return false;
-  const Packet* packet = queues_[priority][side.port.number()].head;
+  if (classes_[priority].queues == nullptr) return false;
+  const Packet* packet = classes_[priority].queues[side.port.number()].head;
   while (packet != nullptr && packet->ingress_port != ingress_port) packet = packet->next;
   return packet != nullptr;
 }

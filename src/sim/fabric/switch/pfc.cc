@@ -21,8 +21,10 @@ void Switch::send_xoff(Context& context, SwitchPort& in, IngressGroup& group, un
   const bool renewing = in.xoff_sent != 0;
   const auto bit = static_cast<std::uint8_t>(1u << priority);
   in.xoff_sent |= bit;
-  ++group.xoffs;
-  group.xoff_since_ps = context.now().count_ps();
+  group.xoff = true;
+  RareCounters& counters = rare(in.port.number(), priority);
+  ++counters.xoffs;
+  counters.xoff_since_ps = context.now().count_ps();
   if (!renewing && !in.renewal_pending) {
     in.renewal_pending = true;
     context.schedule(context.now() + Duration::ps(static_cast<std::int64_t>(renewal_ps(in.port, profile_.options))),
@@ -30,6 +32,13 @@ void Switch::send_xoff(Context& context, SwitchPort& in, IngressGroup& group, un
   }
   Egress egress{*this, in};
   in.port.send_pause(context, bit, profile_.options.pause_quanta, egress, pools_);
+}
+
+void Switch::end_xoff(Context& context, SwitchPort& in, IngressGroup& group, unsigned priority) {
+  in.xoff_sent &= static_cast<std::uint8_t>(~(1u << priority));
+  group.xoff = false;
+  RareCounters& counters = rare(in.port.number(), priority);
+  counters.xoff_total_ps += context.now().count_ps() - counters.xoff_since_ps;
 }
 
 void Switch::renew_pauses(Context& context, SwitchPort& in) {
@@ -110,7 +119,7 @@ void Switch::watch(Context& context, SwitchPort& side, unsigned priority, PauseW
   qos::PfcWatchdog::Facts facts;
   facts.paused = (side.port.received_pauses() & bit) != 0;
   facts.waiting = (side.ready & bit) != 0;
-  facts.tx_packets = queue_at(port, priority).tx_packets;
+  facts.tx_packets = class_at(priority).queues[port].tx_packets;
   facts.last_pause_frame_ps = side.port.pauses()->last_frame_ps[priority];
   const std::uint64_t now_ps = context.now().count_ps();
   const auto change = watch.watchdog.look(profile_.options.watchdog, now_ps, facts);
@@ -145,10 +154,9 @@ void Switch::link_state(Context& context, SwitchPort& side, bool up) {
   if (up) return;
   // The peer forgets that it was paused; should its packets cross the threshold again, it is told again.
   for (unsigned left = side.xoff_sent; left != 0; left &= left - 1) {
-    IngressGroup& group = group_at(side.port.number(), static_cast<unsigned>(std::countr_zero(left)));
-    group.xoff_total_ps += context.now().count_ps() - group.xoff_since_ps;
+    const auto priority = static_cast<unsigned>(std::countr_zero(left));
+    end_xoff(context, side, classes_[priority].groups[side.port.number()], priority);
   }
-  side.xoff_sent = 0;
   flush(context, side, 0xff, DropReason::kLinkDown);
 }
 
@@ -156,7 +164,7 @@ void Switch::flush(Context& context, SwitchPort& side, std::uint8_t classes, Dro
   const unsigned port = side.port.number();
   for (unsigned left = side.ready & classes; left != 0; left &= left - 1) {
     const auto priority = static_cast<unsigned>(std::countr_zero(left));
-    EgressQueue& queue = queue_at(port, priority);
+    EgressQueue& queue = classes_[priority].queues[port];
     while (queue.head != nullptr) {
       Packet* packet = queue.head;
       queue.head = packet->next;

@@ -53,8 +53,8 @@ bool Switch::sample_port(SwitchPort& side, std::uint64_t start_ps, TimePoint now
   base.rx_bytes = rx_bytes;
 
   for (std::uint8_t priority = 0; priority < kPriorities; ++priority) {
-    if (queues_[priority] == nullptr) continue;
-    EgressQueue& queue = queues_[priority][port];
+    if (classes_[priority].queues == nullptr) continue;
+    EgressQueue& queue = classes_[priority].queues[port];
     if (queue.window_max_bytes == 0) continue;
     samples_.queues.push_back({now_ps, queue.bytes, queue.window_max_bytes, port, priority});
     queue.window_max_bytes = queue.bytes;

@@ -11,15 +11,16 @@ namespace rocelab::sim {
 
 Switch::Switch(const SwitchProfile& profile, std::uint32_t index, unsigned ports, Routing& routing, PacketPools& pools,
                std::uint64_t seed)
-    : profile_(profile),
+    : ports_(ports),
+      profile_(profile),
       routing_(routing),
       pools_(pools),
-      ports_(ports),
       index_(index),
       host_count_(routing.map().topology.host_count),
       sample_pending_(profile.options.sample_interval == Duration()),
       rng_(seed, fmt::format("switch.{}", index)),
-      seed_(seed) {}
+      seed_(seed),
+      limits_(ports) {}
 
 Switch::~Switch() = default;
 
@@ -29,13 +30,14 @@ void Switch::attach(unsigned port, PortOptions link, const SwitchPortOptions& ow
   link.port = static_cast<std::uint16_t>(port);
   side.port.attach(link);
   const SwitchOptions& options = profile_.options;
-  side.limits.reserve_bytes = options.reserve_bytes;
-  side.limits.xon_offset_bytes = options.xon_offset_bytes;
-  side.limits.alpha = own.pfc_alpha != 0 ? own.pfc_alpha : options.pfc_alpha;
+  qos::BufferGroupLimits& limits = limits_[port];
+  limits.reserve_bytes = options.reserve_bytes;
+  limits.xon_offset_bytes = options.xon_offset_bytes;
+  limits.alpha = own.pfc_alpha != 0 ? own.pfc_alpha : options.pfc_alpha;
   if (profile_.lossless != 0) {
-    side.limits.headroom_bytes = own.headroom_bytes != 0       ? own.headroom_bytes
-                                 : options.headroom_bytes != 0 ? options.headroom_bytes
-                                                               : profile_.headroom(link.rate_bps, link.delay);
+    limits.headroom_bytes = own.headroom_bytes != 0       ? own.headroom_bytes
+                            : options.headroom_bytes != 0 ? options.headroom_bytes
+                                                          : profile_.headroom(link.rate_bps, link.delay);
   }
   const qos::RedMarker marker = profile_.marker(link.rate_bps);
   auto known = std::find(markers_.begin(), markers_.end(), marker);
@@ -47,10 +49,9 @@ base::TextResult<void> Switch::finish_setup() {
   const auto lossless = static_cast<unsigned>(std::popcount(profile_.lossless));
   const auto limited = static_cast<unsigned>(std::popcount(profile_.limited));
   std::uint64_t own_bytes = 0;
-  for (const SwitchPort& side : ports_) {
-    if (!side.port.attached()) continue;
-    own_bytes += std::uint64_t{side.limits.reserve_bytes} * limited;
-    own_bytes += std::uint64_t{side.limits.headroom_bytes} * lossless;
+  for (const qos::BufferGroupLimits& limits : limits_) {
+    own_bytes += std::uint64_t{limits.reserve_bytes} * limited;
+    own_bytes += std::uint64_t{limits.headroom_bytes} * lossless;
   }
   const std::uint64_t all = profile_.options.buffer_bytes;
   if (own_bytes >= all) {
@@ -71,8 +72,14 @@ void Switch::set_bit_errors(unsigned port, std::uint64_t per_1e18) {
 }
 
 void Switch::create_class(unsigned priority) {
-  queues_[priority] = std::make_unique<EgressQueue[]>(ports_.size());
-  groups_[priority] = std::make_unique<IngressGroup[]>(ports_.size());
+  Class& cls = classes_[priority];
+  cls.queues = std::make_unique<EgressQueue[]>(ports_.size());
+  cls.groups = std::make_unique<IngressGroup[]>(ports_.size());
+  const bool lossless = (profile_.lossless >> priority & 1) != 0;
+  for (std::size_t port = 0; port < ports_.size(); ++port) {
+    cls.groups[port].limits = limits_[port];
+    if (!lossless) cls.groups[port].limits.headroom_bytes = 0;
+  }
 }
 
 RareCounters& Switch::rare(unsigned port, unsigned priority) {

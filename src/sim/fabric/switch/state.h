@@ -22,7 +22,6 @@ struct alignas(64) SwitchPort {
   std::uint8_t marker = 0;         ///< index into the switch's markers
   bool renewal_pending = false;    ///< a kRenewPauses is scheduled
   qos::EtsScheduler ets;
-  qos::BufferGroupLimits limits;  ///< of each of its ingress groups
 };
 static_assert(sizeof(SwitchPort) == 192);
 
@@ -42,14 +41,14 @@ struct alignas(64) EgressQueue {
 /// One class at one ingress port.
 struct alignas(64) IngressGroup {
   qos::BufferGroup buffer;
-  std::uint32_t watermark_bytes = 0;           ///< the most that was charged, headroom included
-  std::uint32_t headroom_watermark_bytes = 0;  ///< the most that was in the headroom
+  qos::BufferGroupLimits limits;
   std::uint64_t rx_packets = 0;
   std::uint64_t rx_bytes = 0;
-  std::uint64_t xoffs = 0;          ///< times that the peer was told to pause (renewals not counted)
-  std::uint64_t xoff_since_ps = 0;  ///< while the port's xoff_sent has the class
-  std::uint64_t xoff_total_ps = 0;  ///< the present pause not included
+  std::uint32_t watermark_bytes = 0;           ///< the most that was charged, headroom included
+  std::uint32_t headroom_watermark_bytes = 0;  ///< the most that was in the headroom
+  bool xoff = false;                           ///< the peer has been told to pause: as in the port's xoff_sent
 };
+static_assert(sizeof(EgressQueue) == 64 && sizeof(IngressGroup) == 64);
 
 /// Why a packet was dropped.
 enum class DropReason : std::uint8_t {
@@ -67,6 +66,9 @@ struct RareCounters {
   std::uint64_t trimmed = 0;        ///< packets whose payload was cut at this egress port
   std::uint64_t trimmed_bytes = 0;  ///< that were cut
   std::uint64_t dropped_bytes = 0;  ///< frames, for all reasons
+  std::uint64_t xoffs = 0;          ///< times that the peer was told to pause (renewals not counted)
+  std::uint64_t xoff_since_ps = 0;  ///< while it is paused
+  std::uint64_t xoff_total_ps = 0;  ///< the present pause not included
 };
 
 }  // namespace rocelab::sim

@@ -65,7 +65,8 @@ void Switch::arrive(Context& context, unsigned port, Packet* packet) {
 void Switch::forward(Context& context, SwitchPort& in, Packet* packet) {
   const unsigned in_port = in.port.number();
   unsigned priority = packet->priority;
-  IngressGroup* group = &group_at(in_port, priority);
+  Class* cls = &class_at(priority);
+  IngressGroup* group = &cls->groups[in_port];
   ++group->rx_packets;
   group->rx_bytes += packet->frame_bytes();
   packet->ingress_port = static_cast<std::uint16_t>(in_port);
@@ -80,23 +81,24 @@ void Switch::forward(Context& context, SwitchPort& in, Packet* packet) {
   SwitchPort& out = ports_[out_port];
   if (!out.port.up()) [[unlikely]]
     return drop(context, packet, out_port, DropReason::kLinkDown);
-  EgressQueue* queue = &queue_at(out_port, priority);
-  if (!admit(in, *group, out, *queue, *packet)) [[unlikely]] {
+  EgressQueue* queue = &cls->queues[out_port];
+  if (!admit(*group, *queue, *packet)) [[unlikely]] {
     const bool lossless = (profile_.lossless >> priority & 1) != 0;
     if (lossless) return drop_lossless(context, in, packet);
     if (!trim(*packet, out_port)) return drop(context, packet, out_port, DropReason::kBuffer);
     priority = packet->priority;
-    group = &group_at(in_port, priority);
-    queue = &queue_at(out_port, priority);
-    if (!admit(in, *group, out, *queue, *packet)) return drop(context, packet, out_port, DropReason::kBuffer);
+    cls = &class_at(priority);
+    group = &cls->groups[in_port];
+    queue = &cls->queues[out_port];
+    if (!admit(*group, *queue, *packet)) return drop(context, packet, out_port, DropReason::kBuffer);
   }
   if ((out.dropping >> priority & 1) != 0) [[unlikely]] {
     release(*packet);
     return drop(context, packet, out_port, DropReason::kWatchdog);
   }
   enqueue(context, out, *queue, packet);
-  if ((profile_.lossless >> priority & 1) != 0 && profile_.options.pfc && (in.xoff_sent >> priority & 1) == 0 &&
-      buffer_.wants_xoff(group->buffer, in.limits)) [[unlikely]] {
+  if ((profile_.lossless >> priority & 1) != 0 && profile_.options.pfc && !group->xoff &&
+      buffer_.wants_xoff(group->buffer, group->limits)) [[unlikely]] {
     send_xoff(context, in, *group, priority);
   }
   if (!sample_pending_) want_sample(context);
@@ -104,14 +106,12 @@ void Switch::forward(Context& context, SwitchPort& in, Packet* packet) {
   out.port.kick(context, egress);
 }
 
-bool Switch::admit(const SwitchPort& in, IngressGroup& group, const SwitchPort& out, const EgressQueue& queue,
-                   const Packet& packet) {
+bool Switch::admit(IngressGroup& group, const EgressQueue& queue, const Packet& packet) {
   const unsigned priority = packet.priority;
   const std::uint32_t bytes = packet.frame_bytes();
-  static_cast<void>(out);
   if ((profile_.lossless >> priority & 1) != 0) {
-    if (!buffer_.admits_lossless(group.buffer, in.limits, bytes)) return false;
-    buffer_.charge_lossless(group.buffer, in.limits, bytes);
+    if (!buffer_.admits_lossless(group.buffer, group.limits, bytes)) return false;
+    buffer_.charge_lossless(group.buffer, group.limits, bytes);
     if (group.buffer.headroom_bytes > group.headroom_watermark_bytes) {
       group.headroom_watermark_bytes = group.buffer.headroom_bytes;
     }
@@ -121,8 +121,8 @@ bool Switch::admit(const SwitchPort& in, IngressGroup& group, const SwitchPort& 
     if (options.egress_limit_bytes != 0 && length > options.egress_limit_bytes) return false;
     if ((profile_.limited >> priority & 1) == 0) return true;
     if (length > buffer_.threshold(options.egress_alpha)) return false;
-    if (!buffer_.admits_lossy(group.buffer, in.limits, bytes)) return false;
-    buffer_.charge_lossy(group.buffer, in.limits, bytes);
+    if (!buffer_.admits_lossy(group.buffer, group.limits, bytes)) return false;
+    buffer_.charge_lossy(group.buffer, group.limits, bytes);
   } else {
     return true;
   }
@@ -134,10 +134,9 @@ bool Switch::admit(const SwitchPort& in, IngressGroup& group, const SwitchPort& 
 void Switch::release(const Packet& packet) {
   const unsigned priority = packet.priority;
   if ((profile_.limited >> priority & 1) == 0) return;
-  SwitchPort& in = ports_[packet.ingress_port];
-  IngressGroup& group = groups_[priority][packet.ingress_port];
-  buffer_.release(group.buffer, in.limits, packet.frame_bytes());
-  if ((in.xoff_sent >> priority & 1) != 0 && buffer_.wants_xon(group.buffer, in.limits)) [[unlikely]] {
+  IngressGroup& group = classes_[priority].groups[packet.ingress_port];
+  buffer_.release(group.buffer, group.limits, packet.frame_bytes());
+  if (group.xoff && buffer_.wants_xon(group.buffer, group.limits)) [[unlikely]] {
     // Not at once: the frame may have to leave by the port that is just being served.
     resumes_.push_back({packet.ingress_port, static_cast<std::uint8_t>(priority)});
   }
@@ -189,8 +188,8 @@ Packet* Switch::dequeue(Context& context, SwitchPort& side, std::uint8_t paused_
   if (ready == 0) return nullptr;
   const unsigned port = side.port.number();
   const unsigned priority =
-      side.ets.pick(profile_.ets, ready, [&](unsigned cls) { return queues_[cls][port].head->frame_bytes(); });
-  EgressQueue& queue = queues_[priority][port];
+      side.ets.pick(profile_.ets, ready, [&](unsigned cls) { return classes_[cls].queues[port].head->frame_bytes(); });
+  EgressQueue& queue = classes_[priority].queues[port];
   Packet* packet = queue.head;
   queue.head = packet->next;
   packet->next = nullptr;
@@ -223,13 +222,11 @@ void Switch::send_resumes(Context& context) {
     const Resume resume = resumes_.back();
     resumes_.pop_back();
     SwitchPort& in = ports_[resume.port];
-    const auto bit = static_cast<std::uint8_t>(1u << resume.priority);
-    IngressGroup& group = groups_[resume.priority][resume.port];
-    if ((in.xoff_sent & bit) == 0 || !buffer_.wants_xon(group.buffer, in.limits)) continue;
-    in.xoff_sent &= static_cast<std::uint8_t>(~bit);
-    group.xoff_total_ps += context.now().count_ps() - group.xoff_since_ps;
+    IngressGroup& group = classes_[resume.priority].groups[resume.port];
+    if (!group.xoff || !buffer_.wants_xon(group.buffer, group.limits)) continue;
+    end_xoff(context, in, group, resume.priority);
     Egress egress{*this, in};
-    in.port.send_pause(context, bit, 0, egress, pools_);
+    in.port.send_pause(context, static_cast<std::uint8_t>(1u << resume.priority), 0, egress, pools_);
   }
 }
 

@@ -83,8 +83,7 @@ class Switch final : public Node {
   void arrive(Context& context, unsigned port, Packet* packet);
   void forward(Context& context, SwitchPort& in, Packet* packet);
   /// False when there is no room; otherwise the buffer is charged.
-  bool admit(const SwitchPort& in, IngressGroup& group, const SwitchPort& out, const EgressQueue& queue,
-             const Packet& packet);
+  bool admit(IngressGroup& group, const EgressQueue& queue, const Packet& packet);
   bool trim(Packet& packet, unsigned out);
   void enqueue(Context& context, SwitchPort& out, EgressQueue& queue, Packet* packet);
   Packet* dequeue(Context& context, SwitchPort& side, std::uint8_t paused_mask);
@@ -95,21 +94,25 @@ class Switch final : public Node {
   void drop_lossless(Context& context, SwitchPort& in, Packet* packet);
   void send_resumes(Context& context);
 
-  EgressQueue& queue_at(unsigned port, unsigned priority) {
-    if (queues_[priority] == nullptr) [[unlikely]]
+  /// The arrays of a class, by port.
+  struct Class {
+    std::unique_ptr<EgressQueue[]> queues;
+    std::unique_ptr<IngressGroup[]> groups;
+  };
+
+  /// Makes the class's arrays when it is the first time.
+  Class& class_at(unsigned priority) {
+    Class& cls = classes_[priority];
+    if (cls.queues == nullptr) [[unlikely]]
       create_class(priority);
-    return queues_[priority][port];
-  }
-  IngressGroup& group_at(unsigned port, unsigned priority) {
-    if (groups_[priority] == nullptr) [[unlikely]]
-      create_class(priority);
-    return groups_[priority][port];
+    return cls;
   }
   void set_bit_errors(unsigned port, std::uint64_t per_1e18);
   void create_class(unsigned priority);
   RareCounters& rare(unsigned port, unsigned priority);
 
   void send_xoff(Context& context, SwitchPort& in, IngressGroup& group, unsigned priority);
+  void end_xoff(Context& context, SwitchPort& in, IngressGroup& group, unsigned priority);
   void renew_pauses(Context& context, SwitchPort& in);
   void note_pauses(Context& context, SwitchPort& side);
   void check_pause(Context& context, SwitchPort& side, unsigned priority);
@@ -129,29 +132,29 @@ class Switch final : public Node {
   /// True when something happens at the port.
   bool sample_port(SwitchPort& side, std::uint64_t start_ps, TimePoint now);
 
+  std::vector<SwitchPort> ports_;
   const SwitchProfile& profile_;
   Routing& routing_;
   PacketPools& pools_;
+  std::uint32_t index_;
+  std::uint32_t host_count_;
   qos::SharedBuffer buffer_;
-  std::vector<SwitchPort> ports_;
-  std::array<std::unique_ptr<EgressQueue[]>, kPriorities> queues_;
-  std::array<std::unique_ptr<IngressGroup[]>, kPriorities> groups_;
+  bool sample_pending_;  ///< a kSample is scheduled, or none is ever wanted
   std::vector<qos::RedMarker> markers_;
+  std::array<Class, kPriorities> classes_;
   struct Resume {
     std::uint16_t port;
     std::uint8_t priority;
   };
   std::vector<Resume> resumes_;  ///< to be sent when the event has been handled
-  std::uint32_t index_;
-  std::uint32_t host_count_;
-  bool sample_pending_;  ///< a kSample is scheduled, or none is ever wanted
   base::Rng rng_;
   std::uint64_t seed_;
 
   std::vector<RareCounters> rare_;   ///< empty, or one a port and class
   std::vector<PauseWatch> watches_;  ///< likewise
   std::vector<Finding> findings_;
-  std::vector<PortSampleBase> sample_bases_;  ///< empty, or one a port: counters at the last sample
+  std::vector<qos::BufferGroupLimits> limits_;  ///< a port
+  std::vector<PortSampleBase> sample_bases_;    ///< empty, or one a port: counters at the last sample
   SwitchSamples samples_;
   std::vector<std::uint64_t> probes_seen_;  ///< the latest probes passed on, see deadlock.cc
   std::uint64_t probes_started_ = 0;

@@ -14,7 +14,7 @@
 
 namespace rocelab::sim {
 
-class Partition {
+class alignas(64) Partition {
  public:
   /// `partition_of` (by node) and `nodes` outlive the partition.
   Partition(unsigned index, unsigned partitions, const std::vector<std::uint16_t>& partition_of,

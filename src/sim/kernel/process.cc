@@ -34,7 +34,7 @@ void Process::run(Context& context) {
 
 void Process::block() { fiber_.yield(); }
 
-void Process::sleep_until(TimePoint at) {
+void Process::delay_until(TimePoint at) {
   if (at < now()) return;
   ++blocked_;
   context_->schedule_timer(at, options_.wake_kind, options_.index, blocked_);

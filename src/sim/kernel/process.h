@@ -5,7 +5,7 @@
 // The node gives each process a kind of event of its own and an index, and hands events of that kind on:
 //
 //   processes_.emplace_back(stacks_, ProcessOptions{kWake, index}, [](Process& self) {
-//     self.sleep_for(Duration::us(3));
+//     self.delay_for(Duration::us(3));
 //     self.wait(queue_is_not_empty);
 //   });
 //   ...
@@ -55,8 +55,8 @@ class Process {
   Context& context() { return *context_; }
   TimePoint now() const { return context_->now(); }
   /// A time that is past ends the call at once, one that is now lets the node's other events of this moment happen.
-  void sleep_until(TimePoint at);
-  void sleep_for(Duration duration) { sleep_until(now() + duration); }
+  void delay_until(TimePoint at);
+  void delay_for(Duration duration) { delay_until(now() + duration); }
   /// Until somebody notifies the condition. As with any condition the reason must be looked at again.
   void wait(Condition& condition);
   /// False: `deadline` came first.

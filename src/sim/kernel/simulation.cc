@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cassert>
+#include <utility>
 
 namespace rocelab::sim {
 namespace {
@@ -70,7 +71,7 @@ NodeId Simulation::add(Node& node) {
 
 void Simulation::connect(NodeId a, NodeId b, Duration latency) {
   assert(partitions_.empty() && a < nodes_.size() && b < nodes_.size() && latency >= Duration());
-  edges_.push_back({a, b, static_cast<std::uint64_t>(latency.count_ps())});
+  connections_.push_back({a, b, static_cast<std::uint64_t>(latency.count_ps())});
 }
 
 void Simulation::schedule_initial(TimePoint at, NodeId target, std::uint16_t kind, std::uint16_t port,
@@ -83,10 +84,14 @@ void Simulation::schedule_initial(TimePoint at, NodeId target, std::uint16_t kin
   }
 }
 
-void Simulation::divide(unsigned partitions) {
-  partition_of_.assign(nodes_.size(), 0);
-  static_cast<void>(partitions);
-  partitions_.push_back(std::make_unique<Partition>(0, 1, partition_of_, nodes_));
+void Simulation::make_partitions(unsigned wanted) {
+  assert(!nodes_.empty());
+  Division division = divide(nodes_.size(), connections_, wanted);
+  partition_of_ = std::move(division.partition_of);
+  lookahead_ps_ = std::min(division.lookahead_ps, kStopDelayPs);
+  for (unsigned i = 0; i < division.partitions; ++i) {
+    partitions_.push_back(std::make_unique<Partition>(i, division.partitions, partition_of_, nodes_));
+  }
   for (const Event& event : initial_) partitions_[partition_of_[event.target]]->insert(event);
   initial_ = {};
 }
@@ -99,7 +104,7 @@ void Simulation::deliver_mail(unsigned parity) {
 }
 
 RunOutcome Simulation::run(TimePoint until, const RunOptions& options) {
-  if (partitions_.empty()) divide(std::max(1u, options.partitions));
+  if (partitions_.empty()) make_partitions(std::max(1u, options.partitions));
   Windows windows(until.count_ps(), lookahead_ps_, partitions_.size() == 1, options.monitor);
   SerialExecutor serial;
   Executor& executor = options.executor != nullptr ? *options.executor : serial;

@@ -16,6 +16,7 @@
 
 #include "base/time.h"
 #include "sim/kernel/context.h"
+#include "sim/kernel/division.h"
 #include "sim/kernel/executor.h"
 #include "sim/kernel/node.h"
 
@@ -84,16 +85,11 @@ class Simulation {
   Duration lookahead() const { return Duration::ps(static_cast<std::int64_t>(lookahead_ps_)); }
 
  private:
-  struct Edge {
-    NodeId a, b;
-    std::uint64_t latency_ps;
-  };
-
-  void divide(unsigned partitions);
+  void make_partitions(unsigned wanted);
   void deliver_mail(unsigned parity);
 
   std::vector<Node*> nodes_;
-  std::vector<Edge> edges_;
+  std::vector<Connection> connections_;
   std::vector<Event> initial_;  ///< until there are partitions
   std::vector<std::uint16_t> partition_of_;
   std::vector<std::unique_ptr<Partition>> partitions_;

@@ -74,10 +74,10 @@ TEST_CASE("process: sleeps in virtual time, beside others", "[sim][kernel]") {
   for (const int step : {30, 50}) {
     world.start([&world, step](Process& self) {
       for (int i = 0; i < 3; ++i) {
-        self.sleep_for(Duration::ns(step));
+        self.delay_for(Duration::ns(step));
         world.say(self, std::to_string(step));
       }
-      self.sleep_until(TimePoint::from_ns(1));
+      self.delay_until(TimePoint::from_ns(1));
       world.say(self, "end");
     });
   }
@@ -121,7 +121,7 @@ TEST_CASE("process: a barrier lets all go when the last has come, round after ro
   for (const int pace : {10, 20, 70}) {
     world.start([&world, &barrier, pace](Process& self) {
       for (int round = 0; round < 2; ++round) {
-        self.sleep_for(Duration::ns(pace));
+        self.delay_for(Duration::ns(pace));
         barrier.arrive_and_wait(self);
         world.say(self, std::to_string(pace));
       }

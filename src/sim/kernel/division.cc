@@ -31,9 +31,9 @@ class Groups {
 
 class Divider {
  public:
-  Divider(std::size_t nodes, std::span<const Connection> connections, unsigned partitions)
+  Divider(std::size_t nodes, std::span<const DivisionEdge> connections, unsigned partitions)
       : nodes_(nodes), connections_(connections), wanted_(partitions), node_weight_(nodes, 1) {
-    for (const Connection& c : connections_) {
+    for (const DivisionEdge& c : connections_) {
       ++node_weight_[c.a];
       ++node_weight_[c.b];
     }
@@ -44,7 +44,7 @@ class Divider {
   Division try_cutting(std::uint64_t latency_ps) {
     Groups groups(nodes_);
     join_leaves(groups);
-    for (const Connection& c : connections_) {
+    for (const DivisionEdge& c : connections_) {
       if (c.latency_ps < latency_ps) groups.join(c.a, c.b);
     }
     std::vector<std::uint32_t> number(nodes_, ~0u);
@@ -59,7 +59,7 @@ class Divider {
     }
     const auto group = [&](NodeId node) { return number[groups.of(node)]; };
     graph.edges.resize(graph.weight.size());
-    for (const Connection& c : connections_) {
+    for (const DivisionEdge& c : connections_) {
       const std::uint32_t a = group(c.a);
       const std::uint32_t b = group(c.b);
       if (a == b) continue;
@@ -77,7 +77,7 @@ class Divider {
     division.partition_of.resize(nodes_);
     for (NodeId node = 0; node < nodes_; ++node) division.partition_of[node] = part_[group(node)];
     division.lookahead_ps = kNever;
-    for (const Connection& c : connections_) {
+    for (const DivisionEdge& c : connections_) {
       if (division.partition_of[c.a] == division.partition_of[c.b]) continue;
       ++division.cut;
       division.lookahead_ps = std::min(division.lookahead_ps, c.latency_ps);
@@ -99,7 +99,7 @@ class Divider {
   void join_leaves(Groups& groups) const {
     constexpr NodeId kSeveral = kNoNode - 1;
     std::vector<NodeId> only(nodes_, kNoNode);
-    for (const Connection& c : connections_) {
+    for (const DivisionEdge& c : connections_) {
       if (c.a == c.b) continue;
       only[c.a] = only[c.a] == kNoNode || only[c.a] == c.b ? c.b : kSeveral;
       only[c.b] = only[c.b] == kNoNode || only[c.b] == c.a ? c.a : kSeveral;
@@ -125,7 +125,7 @@ class Divider {
   }
 
   std::size_t nodes_;
-  std::span<const Connection> connections_;
+  std::span<const DivisionEdge> connections_;
   unsigned wanted_;
   std::vector<std::uint64_t> node_weight_;
   std::uint64_t total_ = 0;
@@ -135,11 +135,11 @@ class Divider {
 
 }  // namespace
 
-Division divide(std::size_t nodes, std::span<const Connection> connections, unsigned partitions) {
+Division divide(std::size_t nodes, std::span<const DivisionEdge> connections, unsigned partitions) {
   assert(nodes > 0 && partitions < 65536);
   if (partitions <= 1) return {std::vector<std::uint16_t>(nodes, 0), 1, kNever, 0};
   std::vector<std::uint64_t> latencies;
-  for (const Connection& c : connections) {
+  for (const DivisionEdge& c : connections) {
     if (c.latency_ps > 0) latencies.push_back(c.latency_ps);
   }
   std::sort(latencies.begin(), latencies.end());

@@ -13,7 +13,7 @@
 
 namespace rocelab::sim {
 
-struct Connection {
+struct DivisionEdge {
   NodeId a = kNoNode;
   NodeId b = kNoNode;
   std::uint64_t latency_ps = 0;
@@ -27,6 +27,6 @@ struct Division {
 };
 
 /// `nodes` > 0. Nodes without latency between them stay together.
-Division divide(std::size_t nodes, std::span<const Connection> connections, unsigned partitions);
+Division divide(std::size_t nodes, std::span<const DivisionEdge> connections, unsigned partitions);
 
 }  // namespace rocelab::sim

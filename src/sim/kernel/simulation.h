@@ -89,7 +89,7 @@ class Simulation {
   void deliver_mail(unsigned parity);
 
   std::vector<Node*> nodes_;
-  std::vector<Connection> connections_;
+  std::vector<DivisionEdge> connections_;
   std::vector<Event> initial_;  ///< until there are partitions
   std::vector<std::uint16_t> partition_of_;
   std::vector<std::unique_ptr<Partition>> partitions_;

@@ -40,7 +40,7 @@ struct FatTree {
   }
   NodeId hosts;
   std::size_t nodes = 0;
-  std::vector<Connection> connections;
+  std::vector<DivisionEdge> connections;
 };
 
 TEST_CASE("division: a fat tree is cut between its pods", "[sim][kernel]") {
@@ -61,7 +61,7 @@ TEST_CASE("division: a fat tree is cut between its pods", "[sim][kernel]") {
 
 TEST_CASE("division: short links are not cut while the parts come out even", "[sim][kernel]") {
   // Four racks of 8 tightly joined nodes in a ring of long links.
-  std::vector<Connection> connections;
+  std::vector<DivisionEdge> connections;
   for (NodeId rack = 0; rack < 4; ++rack) {
     for (NodeId i = 0; i < 8; ++i) connections.push_back({rack * 8 + i, rack * 8 + (i + 1) % 8, 10});
     connections.push_back({rack * 8, (rack * 8 + 8) % 32, 5000});
@@ -79,7 +79,7 @@ TEST_CASE("division: short links are not cut while the parts come out even", "[s
 }
 
 TEST_CASE("division: nodes without latency between them stay together", "[sim][kernel]") {
-  const std::vector<Connection> connections{{0, 1, 0}, {1, 2, 700}, {2, 3, 0}, {3, 4, 0}, {4, 0, 900}};
+  const std::vector<DivisionEdge> connections{{0, 1, 0}, {1, 2, 700}, {2, 3, 0}, {3, 4, 0}, {4, 0, 900}};
   const Division division = divide(5, connections, 3);
   CHECK(division.partitions == 2);
   CHECK(division.partition_of[0] == division.partition_of[1]);
@@ -96,7 +96,7 @@ TEST_CASE("division: what is not connected is divided too", "[sim][kernel]") {
 }
 
 TEST_CASE("division: a star of hosts is one part", "[sim][kernel]") {
-  std::vector<Connection> connections;
+  std::vector<DivisionEdge> connections;
   for (NodeId host = 0; host < 16; ++host) connections.push_back({host, 16, 1000});
   CHECK(divide(17, connections, 2).partitions == 1);
 }

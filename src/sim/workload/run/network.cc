@@ -31,6 +31,7 @@ base::TextResult<void> Network::build() {
   options.switches.sample_interval = Duration::ps(static_cast<std::int64_t>(scenario_.sampling.interval_ps));
   options.routing = scenario_.routing;
   options.convergence = scenario_.convergence;
+  options.routes = scenario_.routes;
   options.faults = scenario_.faults;
   options.seed = scenario_.seed;
   auto fabric = Fabric::make(scenario_.topology, std::move(options), pools_);

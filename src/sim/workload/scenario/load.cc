@@ -60,10 +60,12 @@ void read_root(Section& root, const Reading& reading, Scenario& out) {
   limits.time("until", out.limits.until_ps);
   limits.finish();
   std::vector<Section> workloads = root.sections("workload");
+  std::vector<Section> routes = root.sections("route");
   std::vector<Section> faults = root.sections("fault");
   root.finish();
   if (reading.any()) return;
   read_workloads(std::move(workloads), reading, out);
+  read_routes(std::move(routes), out);
   read_faults(std::move(faults), out);
 }
 

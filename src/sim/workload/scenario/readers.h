@@ -22,6 +22,7 @@ void read_host(Section section, Scenario& out);
 void read_transport(Section section, Scenario& out);
 void read_workloads(std::vector<Section> sections, const Reading& reading, Scenario& out);
 void read_faults(std::vector<Section> sections, Scenario& out);
+void read_routes(std::vector<Section> sections, Scenario& out);
 
 /// A workload of messages between ranks: collectives, training steps, traces (read_ranks.cc).
 struct WorkloadContext {

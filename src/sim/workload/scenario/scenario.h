@@ -73,6 +73,7 @@ struct Scenario {
   base::Duration convergence = base::Duration::ms(1);  ///< from a failure to the new tables
   std::vector<WorkloadInfo> workloads;
   Plan plan;
+  std::vector<ExplicitRoute> routes;
   std::vector<Fault> faults;
   std::vector<std::uint32_t> fault_lines;  ///< of `faults`, in the file
   std::vector<HostFault> host_faults;

@@ -349,7 +349,7 @@ void Driver::publish(TimePoint now) {
   std::memcpy(published_.data(), &counters_, sizeof(counters_));
   const auto table = rxe::counter_table();
   for (const LocalDevice* device : open_) {
-    std::uint64_t* next = published_.data() + kProcessCounterCount + device->description_.index * table.size();
+    std::uint64_t* next = published_.data() + kProcessCounterCount + device->description().index * table.size();
     for (const rxe::CounterEntry& entry : table) *next++ = device->engine_.counters().*entry.member;
   }
   page_.publish(published_);

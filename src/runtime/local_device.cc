@@ -25,26 +25,26 @@ wire::MacAddress multicast_mac(const wire::Gid& group) {
 }  // namespace
 
 LocalDevice::LocalDevice(Driver& driver, DeviceDescription description, const rxe::DeviceOptions& options)
-    : driver_(driver), description_(std::move(description)), limits_(options.limits), engine_(options) {}
+    : rxe::VerbsDevice(std::move(description), options.limits, engine_), driver_(driver), engine_(options) {}
 
 LocalDevice::~LocalDevice() = default;
 
 void LocalDevice::set_event_handler(EventHandler* handler) {
   if (!usable()) return;
-  const TimePoint now = enter();
+  const TimePoint now = enter_to_post();
   handler_ = handler;
   leave(now);
 }
 
 bool LocalDevice::usable() const { return driver_.usable(); }
-TimePoint LocalDevice::enter() { return driver_.enter(); }
+TimePoint LocalDevice::enter_to_post() { return driver_.enter(); }
 TimePoint LocalDevice::enter_to_control() {
   const TimePoint now = driver_.enter();
   driver_.send_owed(now);
   return now;
 }
 void LocalDevice::leave(TimePoint now) { driver_.release(now); }
-void LocalDevice::leave_after_post(TimePoint now) { driver_.release(now, true); }
+void LocalDevice::leave_after_post(TimePoint now, std::uint32_t) { driver_.release(now, true); }
 
 void LocalDevice::deliver_events() {
   while (const auto event = engine_.poll_event()) {
@@ -55,7 +55,7 @@ void LocalDevice::deliver_events() {
 Result<void> LocalDevice::req_notify_cq(rxe::CqId cq, bool solicited_only) {
   if (!usable()) return base::fail(ENODEV, "the device does not survive fork()");
   armed_before_.store(true, std::memory_order_relaxed);
-  const TimePoint now = enter();
+  const TimePoint now = enter_to_post();
   auto result = engine_.req_notify_cq(cq, solicited_only);
   if (result) driver_.on_armed_cq();
   leave(now);
@@ -88,7 +88,7 @@ Result<wire::MacAddress> LocalDevice::resolve(const wire::Gid& dgid, std::uint8_
       if (entry.gid == dgid) return device.mac;
     }
   }
-  if (description_.interface.empty()) {
+  if (description().interface.empty()) {
     return base::fail(EHOSTUNREACH, "the destination GID is not on this host, and the device has no uplink");
   }
   wire::MacAddress mac{};
@@ -96,7 +96,7 @@ Result<wire::MacAddress> LocalDevice::resolve(const wire::Gid& dgid, std::uint8_
   net::NeighbourQuery query;
   char name[IF_NAMESIZE] = {};
   const bool of_vlan = source->has_vlan && if_indextoname(source->ndev_ifindex, name) != nullptr;
-  query.interface = of_vlan ? name : description_.interface;
+  query.interface = of_vlan ? name : description().interface;
   query.destination = dgid;
   query.source = source->gid;
   auto found = net::resolve_neighbour(query);

@@ -126,6 +126,8 @@ void loop_back(Engine& engine, Qp& qp, TimePoint now) {
 Offer poll(Engine& engine, Qp& qp, TimePoint now, TxSink& sink) {
   RequesterState& requester = qp.requester;
   if (requester.send_position == qp.send_queue.tail() || !processes_responses(qp.state)) return Offer::kNothing;
+  if (requester::held(engine, qp, now)) [[unlikely]]
+    return Offer::kNothing;
   SendWqe* wqe = requester::current(engine, qp, now);
   if (wqe == nullptr) return Offer::kNothing;
   if (!build(engine, qp, *wqe)) {

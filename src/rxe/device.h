@@ -111,6 +111,9 @@ class Device {
   Result<QpAttr> query_qp(Qpn qpn) const;
   Result<void> destroy_qp(Qpn qpn);
   Result<void> post_send(TimePoint now, Qpn qpn, const SendRequest& request);
+  /// Requests of this QP do not begin before `until`, unless it has some to send already: the way from a program to a
+  /// NIC, which the simulator models. To be called before post_send.
+  void hold_requests(Qpn qpn, TimePoint until);
   /// Whether post_send would take all of these, one after the other: for callers who must post all or nothing.
   Result<void> check_sends(Qpn qpn, std::span<const SendRequest> requests) const;
   Result<void> post_recv(TimePoint now, Qpn qpn, const RecvRequest& request);

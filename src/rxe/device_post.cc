@@ -182,6 +182,11 @@ Result<void> Device::post_send(TimePoint now, Qpn qpn, const SendRequest& reques
   return {};
 }
 
+void Device::hold_requests(Qpn qpn, TimePoint until) {
+  Qp* const qp = impl_->find_qp(qpn);
+  if (qp != nullptr && qp->requester.send_position == qp->send_queue.tail()) qp->requester.held_until = until;
+}
+
 Result<void> Device::post_recv(TimePoint now, Qpn qpn, const RecvRequest& request) {
   Engine& engine = *impl_;
   Qp* const found = engine.find_qp(qpn);

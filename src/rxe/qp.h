@@ -46,6 +46,7 @@ struct RequesterState {
   std::uint64_t begun_position = 0;  ///< one past the last request that has been begun
   PieceCursor cursor;                ///< of the packet next_psn, when cursor_psn says so
   std::uint64_t cursor_psn = ~0ull;
+  TimePoint held_until;                 ///< Device::hold_requests
   std::uint32_t answers_owed = 0;       ///< READs and atomics begun and not yet answered
   std::uint32_t since_ack_request = 0;  ///< packets since the last one that asked for an ACK
   std::uint8_t retries_left = 0;

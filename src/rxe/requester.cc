@@ -147,6 +147,8 @@ Offer poll(Engine& engine, Qp& qp, TimePoint now, TxSink& sink) {
   RequesterState& requester = qp.requester;
   if (requester.send_position == qp.send_queue.tail() || requester.waiting_rnr) return Offer::kNothing;
   if (!processes_responses(qp.state)) return Offer::kNothing;
+  if (held(engine, qp, now)) [[unlikely]]
+    return Offer::kNothing;
   SendWqe* wqe = current(engine, qp, now);
   if (wqe == nullptr) return Offer::kNothing;
   if (requester.next_psn - requester.unacked_psn >= engine.options.unacked_psns_max) return Offer::kNothing;

@@ -14,4 +14,12 @@ SendWqe* current(Engine& engine, Qp& qp, TimePoint now);
 /// The next packet is the one with this PSN (go-back-N).
 void rewind(Qp& qp, std::uint64_t psn);
 
+/// Device::hold_requests: it is not time yet; the timer brings the QP back.
+inline bool held(Engine& engine, Qp& qp, TimePoint now) {
+  if (qp.requester.held_until <= now) [[likely]]
+    return false;
+  qp.timers.arm(engine.timers, Deadline::kPacing, qp.requester.held_until);
+  return true;
+}
+
 }  // namespace rocelab::rxe::requester

@@ -15,7 +15,7 @@ base::Result<rxe::AddressVector> resolve(Context& context, const ibv_ah_attr& at
   // A LID alone addresses nothing on Ethernet: the GRH carries the IP addresses (IBTA annex A17.9.2).
   if (!attr.is_global) return base::fail(EINVAL, "RoCE needs a GRH: set is_global and a GID index");
   if (attr.port_num != 1) return base::fail(EINVAL, "the device has one port, number 1");
-  runtime::LocalDevice* device = context.local();
+  rxe::VerbsDevice* device = context.local();
   if (device == nullptr) return base::fail(ENODEV, "the device is gone: fork() or exit");
   rxe::AddressVector av;
   av.dgid = to_gid(attr.grh.dgid);

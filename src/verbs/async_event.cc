@@ -95,7 +95,13 @@ void AsyncEvents::push(const ibv_async_event& event) noexcept {
   tail_ = added;
 }
 
-bool AsyncEvents::pop(ibv_async_event& event) {
+bool AsyncEvents::empty() {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  return head_ == nullptr;
+}
+
+bool AsyncEvents::pop(ibv_context* owner, ibv_async_event& event) {
+  wait_in_simulation(owner, ready_, [this] { return empty(); });
   for (;;) {
     if (!ready_.wait()) return false;
     const std::lock_guard<std::mutex> lock(mutex_);
@@ -130,7 +136,7 @@ using rocelab::verbs::Context;
 using rocelab::verbs::Element;
 
 int ibv_get_async_event(ibv_context* context, ibv_async_event* event) {
-  return Context::of(context).async.pop(*event) ? 0 : -1;
+  return Context::of(context).async.pop(context, *event) ? 0 : -1;
 }
 
 void ibv_ack_async_event(ibv_async_event* event) {

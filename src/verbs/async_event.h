@@ -23,7 +23,8 @@ class AsyncEvents {
   /// Never blocks. Without memory for it an event is lost, as it is in the kernel.
   void push(const ibv_async_event& event) noexcept;
   /// Waits as the descriptor's mode says. False: errno says why.
-  bool pop(ibv_async_event& event);
+  bool pop(ibv_context* owner, ibv_async_event& event);
+  bool empty();
   /// Takes out the unread events of a CQ, QP or SRQ that the engine no longer has.
   void forget(const void* object);
 

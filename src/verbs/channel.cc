@@ -27,7 +27,13 @@ void Channel::push(Cq& cq) noexcept {
   tail_ = &cq;
 }
 
+bool Channel::empty() {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  return head_ == nullptr;
+}
+
 Cq* Channel::pop() {
+  wait_in_simulation(context, ready_, [this] { return empty(); });
   for (;;) {
     if (!ready_.wait()) return nullptr;
     const std::lock_guard<std::mutex> lock(mutex_);

@@ -11,10 +11,11 @@
 #include <type_traits>
 #include <utility>
 
-#include "runtime/local_device.h"
+#include "rxe/verbs_device.h"
 #include "verbs/async_event.h"
 #include "verbs/device.h"
 #include "verbs/linked_list.h"
+#include "verbs/ready_fd.h"
 
 namespace rocelab::verbs {
 
@@ -37,12 +38,12 @@ struct Context : verbs_context, Linked<Context> {
     return *static_cast<Context*>(reinterpret_cast<verbs_context*>(start));
   }
 
-  runtime::LocalDevice* local() const { return device.local(); }
+  rxe::VerbsDevice* local() const { return device.local(); }
 
   /// Runs `f(rxe::Device&, TimePoint) -> Result<T>` under the engine lock; ENODEV when the device is gone.
   template <class F>
   std::invoke_result_t<F, rxe::Device&, base::TimePoint> engine(F&& f) const {
-    runtime::LocalDevice* opened = local();
+    rxe::VerbsDevice* opened = local();
     if (opened == nullptr) return base::fail(ENODEV, "the device is gone: fork() or exit");
     return opened->with_engine(std::forward<F>(f));
   }
@@ -70,6 +71,15 @@ struct Context : verbs_context, Linked<Context> {
 void set_operations(verbs_context& context);
 
 /// The device behind a data-path object, or nullptr when it is gone.
-inline runtime::LocalDevice* local_of(ibv_context* context) { return Context::of(context).local(); }
+inline rxe::VerbsDevice* local_of(ibv_context* context) { return Context::of(context).local(); }
+
+/// Before a blocking wait for a queue of events: in a simulated process virtual time goes on instead of the thread
+/// being blocked. Nothing with a real device.
+template <class Empty>
+void wait_in_simulation(ibv_context* context, const ReadyFd& ready, Empty&& empty) {
+  rxe::VerbsDevice* device = local_of(context);
+  if (device == nullptr || !device->simulated() || !ready.blocking()) return;
+  while (empty()) device->wait_for_event();
+}
 
 }  // namespace rocelab::verbs

@@ -62,7 +62,7 @@ ibv_cq* create(ibv_context* context, std::uint32_t cqe_min, void* cq_context, ib
 
 int poll_cq(ibv_cq* cq, int count, ibv_wc* completions) {
   const Cq& ours = Cq::of(cq);
-  runtime::LocalDevice* device = local_of(cq->context);
+  rxe::VerbsDevice* device = local_of(cq->context);
   if (device == nullptr) [[unlikely]]
     return 0;
   CompletionBatch batch;
@@ -79,7 +79,7 @@ int poll_cq(ibv_cq* cq, int count, ibv_wc* completions) {
 }
 
 int req_notify_cq(ibv_cq* cq, int solicited_only) {
-  runtime::LocalDevice* device = local_of(cq->context);
+  rxe::VerbsDevice* device = local_of(cq->context);
   if (device == nullptr) return refuse(ENODEV);
   return status_of(device->req_notify_cq(Cq::of(cq).id, solicited_only != 0));
 }
@@ -97,7 +97,10 @@ ibv_cq_ex* create_cq_ex(ibv_context* context, ibv_cq_init_attr_ex* attr) {
   if (flags & ~kFlags) return refuse_null(EOPNOTSUPP);
   std::unique_ptr<Cq> cq(new (std::nothrow) Cq());
   if (cq) {
-    cq->single_threaded = flags & IBV_CREATE_CQ_ATTR_SINGLE_THREADED;
+    // Simulated processes of a host take turns; a lock held while one of them lets time pass would block the thread.
+    const rxe::VerbsDevice* device = local_of(context);
+    const bool simulated = device != nullptr && device->simulated();
+    cq->single_threaded = simulated || (flags & IBV_CREATE_CQ_ATTR_SINGLE_THREADED) != 0;
     set_extended_operations(*cq);
   }
   ibv_cq* made = create(context, attr->cqe, attr->cq_context, attr->channel, attr->comp_vector, std::move(cq));

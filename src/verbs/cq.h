@@ -45,6 +45,7 @@ class Channel : public ibv_comp_channel {
   void push(Cq& cq) noexcept;
   /// Waits as the descriptor's mode says. nullptr: errno says why.
   Cq* pop();
+  bool empty();
   /// Takes out the unread events of a CQ that the engine no longer has.
   void forget(Cq& cq);
 

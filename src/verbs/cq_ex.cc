@@ -13,7 +13,7 @@ namespace rocelab::verbs {
 namespace {
 
 int take_next(Cq& cq) {
-  runtime::LocalDevice* device = local_of(cq.context);
+  rxe::VerbsDevice* device = local_of(cq.context);
   if (device == nullptr || device->poll_cq(cq.id, std::span<rxe::Completion>(&cq.current, 1)) == 0) return ENOENT;
   cq.wr_id = cq.current.wr_id;
   cq.status = static_cast<ibv_wc_status>(cq.current.status);
@@ -58,6 +58,9 @@ std::uint64_t now_ns(clockid_t clock) {
 
 /// The completion's age on the engine's clock, taken from the wall clock's time.
 std::uint64_t read_completion_wallclock_ns(ibv_cq_ex* queue) {
+  if (const rxe::VerbsDevice* device = local_of(Cq::of(queue).context); device != nullptr && device->simulated()) {
+    return Cq::of(queue).current.timestamp.count_ps() / 1'000;  // virtual time is the only one there is
+  }
   const base::TimePoint now = base::TimePoint::from_ns(now_ns(CLOCK_MONOTONIC));
   const std::int64_t age_ns = (now - Cq::of(queue).current.timestamp).count_ns();
   return now_ns(CLOCK_REALTIME) - static_cast<std::uint64_t>(age_ns > 0 ? age_ns : 0);

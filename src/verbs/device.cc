@@ -20,8 +20,8 @@ void copy_text(char (&to)[kSize], const std::string& text) {
 
 }  // namespace
 
-Device::Device(runtime::Host& host, const runtime::DeviceDescription& description)
-    : ibv_device{}, host_(host), description_(description) {
+Device::Device(DeviceOpener& opener, const rxe::DeviceDescription& description)
+    : ibv_device{}, opener_(opener), description_(description) {
   node_type = IBV_NODE_CA;
   transport_type = IBV_TRANSPORT_IB;
   const std::string uverbs = "uverbs" + std::to_string(description.index);
@@ -31,10 +31,10 @@ Device::Device(runtime::Host& host, const runtime::DeviceDescription& descriptio
   copy_text(ibdev_path, "/sys/class/infiniband/" + description.name);
 }
 
-base::TextResult<runtime::LocalDevice*> Device::open() {
+base::TextResult<rxe::VerbsDevice*> Device::open() {
   const std::lock_guard<std::mutex> lock(opening_);
-  if (runtime::LocalDevice* device = local()) return device;
-  const base::TextResult<runtime::LocalDevice*> opened = host_.open_device(description_.index);
+  if (rxe::VerbsDevice* device = local()) return device;
+  const base::TextResult<rxe::VerbsDevice*> opened = opener_.open(description_.index);
   if (!opened) return base::fail_text(opened.error());
   (*opened)->set_event_handler(&events_);
   local_.store(*opened, std::memory_order_release);
@@ -52,7 +52,7 @@ void Device::remove_context(Context& context) {
 }
 
 void Device::switch_off() {
-  runtime::LocalDevice* device = local_.exchange(nullptr, std::memory_order_acq_rel);
+  rxe::VerbsDevice* device = local_.exchange(nullptr, std::memory_order_acq_rel);
   if (device != nullptr && device->usable()) device->set_event_handler(nullptr);
 }
 

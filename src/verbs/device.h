@@ -10,8 +10,8 @@
 #include <mutex>
 
 #include "base/result.h"
-#include "runtime/host.h"
-#include "runtime/local_device.h"
+#include "rxe/verbs_device.h"
+#include "verbs/device_opener.h"
 #include "verbs/linked_list.h"
 
 namespace rocelab::verbs {
@@ -20,19 +20,20 @@ struct Context;
 
 class Device : public ibv_device {
  public:
-  Device(runtime::Host& host, const runtime::DeviceDescription& description);
+  /// `opener` outlives the device.
+  Device(DeviceOpener& opener, const rxe::DeviceDescription& description);
   Device(const Device&) = delete;
   Device& operator=(const Device&) = delete;
 
   static Device& of(ibv_device* device) { return *static_cast<Device*>(device); }
 
-  const runtime::DeviceDescription& description() const { return description_; }
+  const rxe::DeviceDescription& description() const { return description_; }
   /// nullptr before the first open and once the device is switched off: calls then fail with ENODEV.
-  runtime::LocalDevice* local() const { return local_.load(std::memory_order_acquire); }
+  rxe::VerbsDevice* local() const { return local_.load(std::memory_order_acquire); }
   bool port_up() const { return port_up_.load(std::memory_order_relaxed); }
 
   /// Opens the runtime's device if this is the first context.
-  base::TextResult<runtime::LocalDevice*> open();
+  base::TextResult<rxe::VerbsDevice*> open();
   void add_context(Context& context);
   void remove_context(Context& context);
 
@@ -41,7 +42,7 @@ class Device : public ibv_device {
 
  private:
   /// Turns the engine's events into those of channels and contexts. Runs under the engine lock.
-  class Events final : public runtime::EventHandler {
+  class Events final : public rxe::EventHandler {
    public:
     explicit Events(Device& device) : device_(device) {}
     void on_event(const rxe::Event& event) noexcept override;
@@ -55,9 +56,9 @@ class Device : public ibv_device {
   /// first member.
   [[maybe_unused]] const std::array<void*, 8> provider_area_{};
 
-  runtime::Host& host_;
-  const runtime::DeviceDescription description_;
-  std::atomic<runtime::LocalDevice*> local_{nullptr};
+  DeviceOpener& opener_;
+  const rxe::DeviceDescription description_;
+  std::atomic<rxe::VerbsDevice*> local_{nullptr};
   std::atomic<bool> port_up_{true};
   Events events_{*this};
   std::mutex opening_;

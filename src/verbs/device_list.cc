@@ -6,19 +6,23 @@
 #include <cstring>
 
 #include "runtime/log.h"
+#include "verbs/bound_devices.h"
 #include "verbs/device.h"
 #include "verbs/process.h"
 #include "verbs/status.h"
 
 #undef ibv_get_device_list
 
+using rocelab::verbs::BoundDevices;
 using rocelab::verbs::Device;
 using rocelab::verbs::Process;
 using rocelab::verbs::refuse_null;
 
 ibv_device** ibv_get_device_list(int* num_devices) {
   if (num_devices != nullptr) *num_devices = 0;
-  const auto devices = Process::instance().devices();
+  const BoundDevices* simulated = BoundDevices::current();
+  using Devices = rocelab::base::TextResult<std::span<const std::unique_ptr<Device>>>;
+  const Devices devices = simulated != nullptr ? Devices(simulated->devices()) : Process::instance().devices();
   if (!devices) {
     rocelab::runtime::log(rocelab::runtime::LogLevel::kError, "{}", devices.error());
     return refuse_null(EINVAL);

@@ -97,7 +97,7 @@ extern "C" int ibv_query_gid_type(ibv_context* context, uint8_t port_num, unsign
 }
 
 int ibv_query_pkey(ibv_context* context, uint8_t port_num, int index, __be16* pkey) {
-  runtime::LocalDevice* device = context != nullptr ? verbs::local_of(context) : nullptr;
+  rxe::VerbsDevice* device = context != nullptr ? verbs::local_of(context) : nullptr;
   const int code = device == nullptr || !device->usable() ? (context == nullptr ? EINVAL : ENODEV)
                    : port_num != 1 || index < 0 || index >= device->limits().pkey_table_length ? EINVAL
                                                                                                : 0;

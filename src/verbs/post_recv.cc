@@ -12,10 +12,10 @@ namespace {
 
 /// Walks the list; `post` gives one request to the engine.
 template <class Post>
-int post_list(runtime::LocalDevice* device, ibv_recv_wr* request, ibv_recv_wr** bad_request, Post&& post) {
+int post_list(rxe::VerbsDevice* device, ibv_recv_wr* request, ibv_recv_wr** bad_request, Post&& post) {
   int code = ENODEV;
   if (device != nullptr) [[likely]] {
-    runtime::LocalDevice::Batch batch(*device);
+    rxe::VerbsDevice::Batch batch(*device);
     for (;; request = request->next) {
       if (request == nullptr) return 0;
       if (request->num_sge < 0 || request->num_sge > kSgesMax ||
@@ -39,14 +39,14 @@ int post_list(runtime::LocalDevice* device, ibv_recv_wr* request, ibv_recv_wr** 
 
 int post_recv(ibv_qp* qp, ibv_recv_wr* request, ibv_recv_wr** bad_request) {
   return post_list(local_of(qp->context), request, bad_request,
-                   [qpn = qp->qp_num](runtime::LocalDevice::Batch& batch, const rxe::RecvRequest& translated) {
+                   [qpn = qp->qp_num](rxe::VerbsDevice::Batch& batch, const rxe::RecvRequest& translated) {
                      return batch.post_recv(qpn, translated);
                    });
 }
 
 int post_srq_recv(ibv_srq* srq, ibv_recv_wr* request, ibv_recv_wr** bad_request) {
   return post_list(local_of(srq->context), request, bad_request,
-                   [id = Srq::of(srq).id](runtime::LocalDevice::Batch& batch, const rxe::RecvRequest& translated) {
+                   [id = Srq::of(srq).id](rxe::VerbsDevice::Batch& batch, const rxe::RecvRequest& translated) {
                      return batch.post_srq_recv(id, translated);
                    });
 }

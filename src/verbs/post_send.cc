@@ -67,10 +67,10 @@ int translate(const Qp& qp, const ibv_send_wr& from, rxe::SendRequest& to) {
 
 int post_send(ibv_qp* qp, ibv_send_wr* request, ibv_send_wr** bad_request) {
   const Qp& ours = Qp::of(qp);
-  runtime::LocalDevice* device = local_of(qp->context);
+  rxe::VerbsDevice* device = local_of(qp->context);
   int code = ENODEV;
   if (device != nullptr) [[likely]] {
-    runtime::LocalDevice::Batch batch(*device);
+    rxe::VerbsDevice::Batch batch(*device);
     rxe::SendRequest translated;
     for (;; request = request->next) {
       if (request == nullptr) return 0;

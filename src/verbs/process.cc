@@ -39,11 +39,18 @@ base::TextResult<std::span<const std::unique_ptr<Device>>> Process::devices() {
   if (devices_.empty()) {
     const base::TextResult<runtime::Host*> host = runtime::process_host();
     if (!host) return base::fail_text(host.error());
-    for (const runtime::DeviceDescription& description : (*host)->devices()) {
-      devices_.push_back(std::make_unique<Device>(**host, description));
+    openers_.push_back(std::make_unique<HostOpener>(**host));
+    for (const rxe::DeviceDescription& description : (*host)->devices()) {
+      devices_.push_back(std::make_unique<Device>(*openers_.back(), description));
     }
   }
   return std::span<const std::unique_ptr<Device>>(devices_);
+}
+
+base::TextResult<rxe::VerbsDevice*> Process::HostOpener::open(std::uint32_t index) {
+  const base::TextResult<runtime::LocalDevice*> opened = host_.open_device(index);
+  if (!opened) return base::fail_text(opened.error());
+  return *opened;
 }
 
 void Process::after_fork_in_child() {

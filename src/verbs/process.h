@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "runtime/host.h"
 #include "verbs/device.h"
 
 namespace rocelab::verbs {
@@ -38,7 +39,18 @@ class Process {
  private:
   Process();
 
+  /// Opens the devices of one runtime::Host.
+  class HostOpener final : public DeviceOpener {
+   public:
+    explicit HostOpener(runtime::Host& host) : host_(host) {}
+    base::TextResult<rxe::VerbsDevice*> open(std::uint32_t index) override;
+
+   private:
+    runtime::Host& host_;
+  };
+
   std::mutex mutex_;
+  std::vector<std::unique_ptr<HostOpener>> openers_;  ///< of this process and, if it was forked, of its parents
   std::vector<std::unique_ptr<Device>> devices_;
   std::vector<std::unique_ptr<Device>> inherited_;  ///< of the parents of this process; contexts still point to them
 };

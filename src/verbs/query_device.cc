@@ -74,7 +74,7 @@ int query_device_ex(ibv_context* context, const ibv_query_device_ex_input* input
                     std::size_t attr_size) {
   if (input != nullptr && input->comp_mask != 0) return refuse(EINVAL);
   if (attr == nullptr || attr_size < sizeof(attr->orig_attr)) return refuse(EINVAL);
-  runtime::LocalDevice* device = local_of(context);
+  rxe::VerbsDevice* device = local_of(context);
   if (device == nullptr || !device->usable()) return refuse(ENODEV);
   ibv_device_attr_ex all{};
   all.orig_attr = device_attr(Context::of(context), device->limits());
@@ -91,10 +91,19 @@ int query_device_ex(ibv_context* context, const ibv_query_device_ex_input* input
 int query_rt_values(ibv_context* context, ibv_values_ex* values) {
   if (values->comp_mask & ~static_cast<std::uint32_t>(IBV_VALUES_MASK_RAW_CLOCK)) return refuse(EOPNOTSUPP);
   if (local_of(context) == nullptr) return refuse(ENODEV);
-  timespec now{};
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  const base::TimePoint point = base::TimePoint::from_ns(static_cast<std::uint64_t>(now.tv_sec) * 1'000'000'000u +
-                                                         static_cast<std::uint64_t>(now.tv_nsec));
+  base::TimePoint point;
+  if (local_of(context)->simulated()) {
+    [[maybe_unused]] const auto told =
+        Context::of(context).engine([&](rxe::Device&, base::TimePoint now) -> base::Result<void> {
+          point = now;
+          return {};
+        });
+  } else {
+    timespec now{};
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    point = base::TimePoint::from_ns(static_cast<std::uint64_t>(now.tv_sec) * 1'000'000'000u +
+                                     static_cast<std::uint64_t>(now.tv_nsec));
+  }
   values->raw_clock.tv_sec = 0;
   values->raw_clock.tv_nsec = static_cast<long>(point.count_ps());  // ticks, as the member is used for
   values->comp_mask = IBV_VALUES_MASK_RAW_CLOCK;

@@ -31,7 +31,7 @@ inline constexpr std::uint8_t kPhysicalDisabled = 3;
 int query_port(ibv_context* context, std::uint8_t port, ibv_port_attr* attr, std::size_t attr_size) {
   if (port != 1 || attr == nullptr) return refuse(EINVAL);
   const Context& ours = Context::of(context);
-  runtime::LocalDevice* device = ours.local();
+  rxe::VerbsDevice* device = ours.local();
   if (device == nullptr || !device->usable()) return refuse(ENODEV);
   const rxe::DeviceAttr& limits = device->limits();
   const bool up = ours.device.port_up();

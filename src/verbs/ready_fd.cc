@@ -1,6 +1,7 @@
 // ReadyFd over an eventfd: its counter is not 0 while the queue holds something.
 #include "verbs/ready_fd.h"
 
+#include <fcntl.h>
 #include <sys/eventfd.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -33,6 +34,8 @@ void ReadyFd::lower() {
   [[maybe_unused]] const ssize_t got = preadv2(fd_, &piece, 1, -1, RWF_NOWAIT);
   errno = saved;
 }
+
+bool ReadyFd::blocking() const { return (fcntl(fd_, F_GETFL) & O_NONBLOCK) == 0; }
 
 bool ReadyFd::wait() {
   std::uint64_t count = 0;

@@ -20,6 +20,7 @@ class ReadyFd {
   /// Takes the readiness: blocks until there is some unless the descriptor is non-blocking. False: errno says why
   /// (EAGAIN, EINTR). The caller must raise() again if the queue still holds something afterwards.
   bool wait();
+  bool blocking() const;  ///< O_NONBLOCK is not set
 
  private:
   int fd_;

@@ -128,9 +128,9 @@ void wr_start(ibv_qp_ex* qp) { builder_of(qp).start(); }
 void wr_abort(ibv_qp_ex* qp) { builder_of(qp).abort(); }
 
 int post_all(ibv_qp_ex* qp, std::span<const rxe::SendRequest> requests) {
-  runtime::LocalDevice* device = local_of(qp->qp_base.context);
+  rxe::VerbsDevice* device = local_of(qp->qp_base.context);
   if (device == nullptr) return ENODEV;
-  runtime::LocalDevice::Batch batch(*device);
+  rxe::VerbsDevice::Batch batch(*device);
   const base::Result<void> posted = batch.post_sends(qp->qp_base.qp_num, requests);
   return posted ? 0 : posted.error().code;
 }

@@ -21,7 +21,9 @@ MAY_USE = {
     "sim": ["rxe", "vnic", "qos", "virt", "mm", "net", "roce_v1", "roce_v2"],
     "runtime": ["rxe", "net", "vnic"],
     "verbs": ["runtime", "rxe", "net", "vnic"],
-    "cli": ["verbs", "runtime", "sim", "drivers/ocrdma", "drivers/ibmvnic"],
+    "sim_verbs": ["sim", "verbs"],
+    "perftest": ["base"],
+    "cli": ["perftest", "sim_verbs", "verbs", "runtime", "sim", "drivers/ocrdma", "drivers/ibmvnic"],
 }
 
 # Folders that take time, chance and packets as arguments (ARCHITECTURE.md: the engine does no I/O).
@@ -35,8 +37,8 @@ _PURE_PATHS = ["src/" + folder for folder in PURE]
 SYSTEM_HEADERS = [
     (r"rte_\w+\.h", ["src/net/dpdk", "perf/dpdk"], None,
      "DPDK headers only in src/net/dpdk (and what perf/dpdk sets beside it): go through net::Port"),
-    (r"infiniband/.*", ["src/verbs", "examples", "tests", "perf"], None,
-     "<infiniband/...> only in src/verbs, examples, tests and perf: inside, use rxe/types.h"),
+    (r"infiniband/.*", ["src/verbs", "src/perftest", "examples", "tests", "perf"], None,
+     "<infiniband/...> only in src/verbs, src/perftest, examples, tests and perf: inside, use rxe/types.h"),
     (r"rdma/fi_\w+\.h|rdma/fabric\.h", ["perf"], None, "libfabric only in perf: it is a peer to compare with"),
     (r"rdma/(?!fi_|fabric).*", ["src/verbs", "examples", "tests", "perf"], None,
      "<rdma/...> only in src/verbs, examples, tests and perf"),
@@ -56,7 +58,7 @@ BANNED_CALLS = [
     (r"\brandom_device\b|\bmt19937|\buniform_(int|real)_distribution\b|\bdefault_random_engine\b", _ANYWHERE,
      "use base::Rng with a named seed"),
     (r"(?<![\w.>:])(std::|::)?s?rand(om)?(_r)?\s*\(|\b[dlm]rand48\s*\(", _ANYWHERE, "use base::Rng with a named seed"),
-    (r"\b(usleep|nanosleep|clock_nanosleep|sleep_for|sleep_until)\s*\(|(?<![\w.>])(::)?sleep\s*\(",
+    (r"\b(usleep|nanosleep|clock_nanosleep|this_thread::sleep_for|this_thread::sleep_until)\s*\(|(?<![\w.>])(::)?sleep\s*\(",
      _PURE_PATHS + ["src/net", "src/verbs", "tests"],
      "never sleep for a time: wait for the event (a deadline in next_timeout(), poll() on a descriptor)"),
     (r"\b(system|steady|high_resolution)_clock\b|\bclock_gettime\b|\bgettimeofday\b|(?<![\w.>])(std::|::)?time\s*\(\s*(NULL|nullptr|0)\s*\)",

@@ -47,7 +47,6 @@ struct Connection {
   ConnectionState state = ConnectionState::kPlanned;
   bool single_message = false;
   bool lingers = false;               ///< a kLinger event is on its way
-  std::uint32_t rung = 0;             ///< requests whose doorbell the NIC has heard and the engine does not have yet
   std::uint32_t written = 0;          ///< longest WRITE or SEND completed: what the check compares at the peer
   std::uint32_t read = 0;             ///< longest READ completed: what the check compares here
   std::uint64_t last_arrival_ps = 0;  ///< of single-message connections: when a packet last came

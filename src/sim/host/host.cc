@@ -1,10 +1,13 @@
 // See host.h.
 #include "sim/host/host.h"
 
+#include <algorithm>
 #include <cerrno>
+#include <utility>
 
 #include "rxe/device.h"
 #include "sim/host/host_stack.h"
+#include "sim/host/sim_device.h"
 
 namespace rocelab::sim {
 namespace {
@@ -43,6 +46,19 @@ HostStack& Host::stack() {
   return *stack_;
 }
 
+HostProcesses& Host::processes() {
+  if (processes_ == nullptr) processes_ = std::make_unique<HostProcesses>(*this);
+  return *processes_;
+}
+
+std::uint16_t Host::add_process(Process::Body body) { return processes().add(std::move(body)); }
+void Host::set_process_hooks(ProcessHooks* hooks) { processes().set_hooks(hooks); }
+
+rxe::VerbsDevice& Host::verbs_device() {
+  if (verbs_device_ == nullptr) verbs_device_ = std::make_unique<SimDevice>(*this);
+  return *verbs_device_;
+}
+
 const rxe::Device* Host::engine() const { return stack_ == nullptr ? nullptr : &stack_->device(); }
 
 // --- flows ----------------------------------------------------------------------------------------------------------
@@ -75,15 +91,10 @@ base::Result<void> Host::post(Context& context, ConnectionId id, const FlowReque
   }
   connections_.push(connection, request);
   ++counters_.posted;
-  const Duration delay = options_.profile.post_delay(false);
-  if (delay + options_.profile.cpu_per_post == Duration()) {
-    stack_->give(context, id);
-    stack_->settle(context);
-    return {};
-  }
-  const TimePoint start = cpu_free_ > context.now() ? cpu_free_ : context.now();
-  cpu_free_ = start + options_.profile.cpu_per_post;
-  context.schedule(cpu_free_ + delay, Node::id(), host_event::kDoorbell, 0, id);
+  const HostProfile& profile = options_.profile;
+  cpu_free_ = std::max(cpu_free_, context.now()) + profile.cpu_per_post;
+  stack_->give(context, id, cpu_free_ + profile.post_delay(false));
+  stack_->settle(context);
   return {};
 }
 
@@ -110,12 +121,17 @@ void Host::handle_event(Context& context, const Event& event) {
     case host_event::kReceive:
       receive_next(context);
       return;
-    case host_event::kDoorbell:
-      stack_->give(context, static_cast<ConnectionId>(event.argument));
-      if (!halted_) stack_->settle(context);
-      return;
     case host_event::kCompletion:
       stack_->deliver_next(context);
+      return;
+    case host_event::kProcess:
+      processes().handle_event(context, event);
+      return;
+    case host_event::kNotify:
+      processes().wake_waiting(context);
+      return;
+    case host_event::kLoopback:
+      take(context, reinterpret_cast<Packet*>(event.argument));
       return;
     case host_event::kLinger:
       stack_->handle_linger(context, static_cast<ConnectionId>(event.argument));

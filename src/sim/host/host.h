@@ -18,10 +18,12 @@
 
 #include "base/result.h"
 #include "rxe/device.h"
+#include "rxe/verbs_device.h"
 #include "sim/fabric/packet_pool.h"
 #include "sim/fabric/port.h"
 #include "sim/host/connection_table.h"
 #include "sim/host/host_options.h"
+#include "sim/host/host_processes.h"
 #include "sim/host/receive_buffer.h"
 #include "sim/kernel/context.h"
 #include "sim/kernel/node.h"
@@ -85,6 +87,16 @@ class Host final : public Node, public PacketSource {
   void close(Context& context, ConnectionId connection);
   const ConnectionTable& connections() const { return connections_; }
 
+  // --- processes ---------------------------------------------------------------------------------------------------
+  /// A process of this host, before the run; it starts when an event host_event::kProcess with its number as `port`
+  /// comes. Its body may make verbs calls once somebody has bound verbs_device() to the library (ProcessHooks).
+  std::uint16_t add_process(Process::Body body);
+  void set_process_hooks(ProcessHooks* hooks);
+  /// Makes the engine if there is none.
+  rxe::VerbsDevice& verbs_device();
+  HostProcesses& processes();
+  HostStack& stack();
+
   // --- observation -------------------------------------------------------------------------------------------------
   const HostCounters& counters() const { return counters_; }
   /// nullptr: this host has not needed an engine.
@@ -102,7 +114,6 @@ class Host final : public Node, public PacketSource {
   friend std::pair<ConnectionId, ConnectionId> connect(Host&, Host&, const ConnectionOptions&, FlowOwner*, FlowOwner*);
   friend std::vector<std::string> check_hosts(std::span<const std::unique_ptr<Host>> hosts);
 
-  HostStack& stack();
   base::Result<void> post(Context& context, ConnectionId connection, const FlowRequest& request);
   void handle_rare_event(Context& context, const Event& event);
   void arrive(Context& context, Packet* packet);
@@ -117,6 +128,8 @@ class Host final : public Node, public PacketSource {
   const HostOptions& options_;
   PacketPools& pools_;
   std::unique_ptr<HostStack> stack_;
+  std::unique_ptr<rxe::VerbsDevice> verbs_device_;
+  std::unique_ptr<HostProcesses> processes_;  ///< goes first: what it unwinds uses the others
   HostUser* user_ = nullptr;
   std::uint32_t index_;
   bool halted_ = false;

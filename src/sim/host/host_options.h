@@ -26,12 +26,14 @@ namespace host_event {
 inline constexpr std::uint16_t kHalt = event_kind::kFirstOfNode;  ///< 1: the host stops to do anything; 0: goes on
 inline constexpr std::uint16_t kReceiveRate = event_kind::kFirstOfNode + 1;  ///< bits/s that it drains at; 0: no limit
 inline constexpr std::uint16_t kTimer = event_kind::kFirstOfNode + 2;        ///< a deadline of the engine
-inline constexpr std::uint16_t kDoorbell = event_kind::kFirstOfNode + 3;     ///< a posted request has reached the NIC
 inline constexpr std::uint16_t kCompletion = event_kind::kFirstOfNode + 4;   ///< a completion has reached the program
 inline constexpr std::uint16_t kReceive = event_kind::kFirstOfNode + 5;      ///< the next packet of the receive buffer
 inline constexpr std::uint16_t kPauseRefresh = event_kind::kFirstOfNode + 6;
-inline constexpr std::uint16_t kLinger = event_kind::kFirstOfNode + 7;   ///< argument: connection that may be over
-inline constexpr std::uint16_t kProcess = event_kind::kFirstOfNode + 8;  ///< argument: process to be woken
+inline constexpr std::uint16_t kLinger = event_kind::kFirstOfNode + 7;  ///< argument: connection that may be over
+inline constexpr std::uint16_t kProcess =
+    event_kind::kFirstOfNode + 8;  ///< starts or wakes the process that `port` names
+inline constexpr std::uint16_t kNotify = event_kind::kFirstOfNode + 9;  ///< what has happened is visible to processes
+inline constexpr std::uint16_t kLoopback = event_kind::kFirstOfNode + 10;  ///< argument: Packet* to this host itself
 /// From here on: HostUser::on_event.
 inline constexpr std::uint16_t kFirstOfUser = event_kind::kFirstOfNode + 16;
 }  // namespace host_event

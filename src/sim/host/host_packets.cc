@@ -1,5 +1,6 @@
 // The way of packets between engine and port: what the engine offers becomes a packet of the fabric, and back.
 #include <algorithm>
+#include <utility>
 
 #include "net/frame_codec.h"
 #include "sim/host/frame_edge.h"
@@ -61,8 +62,20 @@ Packet* HostStack::pull(Context& context, std::uint8_t paused_mask) {
   }
   context_ = &context;
   pulled_ = nullptr;
-  device_.poll_transmit(context.now(), *this, 1);
-  return pulled_;
+  do {
+    device_.poll_transmit(context.now(), *this, 1);
+    if (pulled_ == nullptr || pulled_->destination != host_.index_) [[likely]]
+      return pulled_;
+    loop_back(context, std::exchange(pulled_, nullptr));
+  } while (true);
+}
+
+/// A packet to this host itself does not leave it: it comes back when its bytes would have left at the port's rate.
+void HostStack::loop_back(Context& context, Packet* packet) {
+  const HostProfile& profile = host_.options_.profile;
+  loop_free_ps_ = std::max(loop_free_ps_, context.now().count_ps()) + host_.port_.rate().time_ps(packet->wire_bytes);
+  context.schedule(TimePoint::from_ps(loop_free_ps_) + profile.nic_receive, host_.id(), host_event::kLoopback, 0,
+                   reinterpret_cast<std::uintptr_t>(packet));
 }
 
 bool HostStack::transmit(const wire::Packet& packet) {
@@ -92,6 +105,7 @@ bool HostStack::transmit(const wire::Packet& packet) {
   out->sent_ps = context_->now().count_ps();
   ++host_.counters_.tx_packets;
   host_.counters_.tx_payload += packet.payload.length;
+  happened_ = happened_ || wire::transport_of(packet.bth.opcode) != wire::Transport::kRc;  // done when sent
   pulled_ = out;
   if (edge_ != nullptr) edge_->capture_sent(*context_, *out);
   return true;
@@ -109,6 +123,7 @@ void HostStack::receive(Context& context, Packet& packet) {
   if (packet.telemetry_hops != 0) packet.header.telemetry = {packet.telemetry.data(), packet.telemetry_hops};
   ++host_.counters_.rx_packets;
   host_.counters_.rx_payload += packet.header.payload.length;
+  happened_ = true;
   note_arrival(context, packet.header.bth.destination_qpn, packet);
   device_.handle_packet(context.now(), packet.header);
 }

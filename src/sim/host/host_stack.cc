@@ -152,16 +152,10 @@ void HostStack::close(Context&, ConnectionId id) {
 
 // --- requests -------------------------------------------------------------------------------------------------------
 
-void HostStack::give(Context& context, ConnectionId id) {
+void HostStack::give(Context& context, ConnectionId id, TimePoint not_before) {
   Connection& connection = host_.connections_.at(id);
-  if (connection.state != ConnectionState::kOpen) return;
-  ++connection.rung;
-  give_some(context, connection, id);
-}
-
-void HostStack::give_some(Context& context, Connection& connection, ConnectionId id) {
-  while (connection.rung != 0 && connection.next_request != kNoRequest &&
-         connection.in_engine < connection.options->send_depth) {
+  if (not_before > context.now()) device_.hold_requests(ConnectionTable::qpn_of(id), not_before);
+  while (connection.next_request != kNoRequest && connection.in_engine < connection.options->send_depth) {
     const std::uint32_t index = connection.next_request;
     ConnectionTable::Request& request = host_.connections_.request(index);
     const bool read = request.what.opcode == rxe::SendOpcode::kRdmaRead;
@@ -177,7 +171,6 @@ void HostStack::give_some(Context& context, Connection& connection, ConnectionId
     send.rkey = region_.rkey;  // every host's region is its engine's first: the keys are the same
     if (!device_.post_send(context.now(), ConnectionTable::qpn_of(id), send)) return;
     connection.next_request = request.next;
-    --connection.rung;
     ++connection.in_engine;
   }
 }
@@ -196,8 +189,15 @@ void HostStack::settle(Context& context) {
     if (device_.cq_pending(cq_) != 0) hand_out(context);
   } while (again_);
   settling_ = false;
-  while (device_.poll_event()) {
+  while (const auto event = device_.poll_event()) {
+    happened_ = true;
+    // What flows use has no user pointer, and neither have events of the port.
+    const bool of_port = event->type == rxe::EventType::kPortActive || event->type == rxe::EventType::kPortErr ||
+                         event->type == rxe::EventType::kGidChange;
+    if (handler_ != nullptr && (event->user != nullptr || of_port)) handler_->on_event(*event);
   }
+  if (happened_ && host_.processes_ != nullptr) host_.processes_->something_happened(context);
+  happened_ = false;
   set_timer(context);
 }
 
@@ -259,7 +259,7 @@ void HostStack::request_done(Context& context, Connection& connection, Connectio
     ++counters.failed;
   }
   FlowOwner* owner = connection.owner;
-  give_some(context, connection, id);
+  give(context, id, TimePoint());
   if (connection.single_message && connection.first_request == kNoRequest) host_.close(context, id);
   again_ = true;
   if (owner != nullptr) owner->on_complete(host_, context, id, request.user, completion.status);
@@ -289,6 +289,7 @@ void HostStack::handle_timer(Context& context) {
   const std::uint64_t now = context.now().count_ps();
   while (!timers_.empty() && timers_.back() <= now) timers_.pop_back();
   device_.handle_timeout(context.now());
+  happened_ = true;
   settle(context);
 }
 

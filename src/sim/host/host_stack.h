@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "rxe/device.h"
+#include "rxe/verbs_device.h"
 #include "sim/fabric/packet.h"
 #include "sim/host/connection_table.h"
 #include "sim/host/delay_line.h"
@@ -47,8 +48,8 @@ class HostStack final : public rxe::TxSink {
   /// Makes the QP of a planned connection. False: the engine refuses (its limits are reached).
   bool open(Context& context, ConnectionId id);
   void close(Context& context, ConnectionId id);
-  /// One more request of the connection may go to the engine.
-  void give(Context& context, ConnectionId id);
+  /// Gives the engine the connection's requests, as many as it takes; none begins before `not_before`.
+  void give(Context& context, ConnectionId id, TimePoint not_before);
   /// A kCompletion event.
   void deliver_next(Context& context);
   /// A kLinger event.
@@ -56,15 +57,19 @@ class HostStack final : public rxe::TxSink {
   /// With real bytes: does the memory where messages of `id` arrive hold what the peer sends, so far as `bytes`?
   bool delivered(ConnectionId id, std::uint64_t bytes) const;
 
+  // --- processes ---------------------------------------------------------------------------------------------------
+  /// Who learns of the events of everything that is not a flow's; nullptr: nobody.
+  void set_event_handler(rxe::EventHandler* handler) { handler_ = handler; }
+
   bool transmit(const wire::Packet& packet) override;
 
  private:
   void hand_out(Context& context);
-  void give_some(Context& context, Connection& connection, ConnectionId id);
   void completed(Context& context, const rxe::Completion& completion);
   void request_done(Context& context, Connection& connection, ConnectionId id, const rxe::Completion& completion);
   void message_arrived(Context& context, Connection& connection, ConnectionId id, const rxe::Completion& completion);
   void set_timer(Context& context);
+  void loop_back(Context& context, Packet* packet);
   void fill_arena(std::uint64_t arena, std::uint64_t bytes, NodeId host, rxe::Qpn qpn);
   base::Result<void> connect_qp(Context& context, const Connection& connection, rxe::Qpn qpn);
   base::Result<void> post_receive(TimePoint now, const Connection& connection, rxe::Qpn qpn);
@@ -79,9 +84,11 @@ class HostStack final : public rxe::TxSink {
   rxe::Device device_;
   Context* context_ = nullptr;  ///< during pull()
   Packet* pulled_ = nullptr;
-  std::uint8_t paused_mask_ = 0;                                       ///< as the engine knows it
+  std::uint8_t paused_mask_ = 0;  ///< as the engine knows it
   bool settling_ = false;
   bool again_ = false;
+  bool happened_ = false;           ///< something that a process may wait for
+  std::uint64_t loop_free_ps_ = 0;  ///< when the packets of this host to itself have left
   rxe::PdId pd_{};
   rxe::CqId cq_{};
   rxe::MrInfo region_;
@@ -90,6 +97,7 @@ class HostStack final : public rxe::TxSink {
   std::vector<std::uint64_t> timers_;  ///< pending kTimer events, the earliest last
   DelayLine<rxe::Completion> completions_;
   std::unique_ptr<FrameEdge> edge_;  ///< kWireExact
+  rxe::EventHandler* handler_ = nullptr;
 };
 
 }  // namespace rocelab::sim

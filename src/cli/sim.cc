@@ -8,6 +8,7 @@
 #include "cli/sim_progress.h"
 #include "cli/sim_summary.h"
 #include "cli/stop_signal.h"
+#include "sim/parallel/thread_executor.h"
 #include "sim/workload/run/experiment.h"
 
 namespace rocelab::cli {
@@ -49,8 +50,10 @@ int run(const SimArguments& arguments) {
   auto scenario = sim::load_scenario(arguments.scenario, overrides_of(arguments));
   if (!scenario) return fail("sim", scenario.error(), kExitUsage);
   sim::Scenario& s = **scenario;
+  sim::ThreadExecutor executor;
   sim::ExperimentOptions options;
   options.partitions = s.threads;
+  if (s.threads > 1) options.executor = &executor;
   auto experiment = sim::Experiment::make(s, options);
   if (!experiment) return fail("sim", experiment.error(), kExitUsage);
   if (arguments.check) {

@@ -148,9 +148,12 @@ void print_summary(sim::Experiment& experiment, const sim::RunCost& cost, const 
   print_spans(experiment);
   fmt::print("\n  {} delivered, {} packets dropped, {} ECN-marked, {} pauses\n", bytes_text(t.payload_bytes), t.drops,
              t.ecn_marked, t.pauses);
-  fmt::print("  {} events, {} packet-hops in {:.2f} s on {} thread{}: {:.2f} M packet-hops/s, {} MB\n", outcome.events,
-             t.packet_hops, wall, cost.threads, cost.threads == 1 ? "" : "s",
-             static_cast<double>(t.packet_hops) / std::max(wall, 1e-9) / 1e6, cost.peak_memory_bytes / 1'000'000);
+  const double cpu = static_cast<double>(cost.cpu_ns) / 1e9;
+  fmt::print(
+      "  {} events, {} packet-hops; {:.2f} s on {} thread{}, {:.2f} s of processor time: {:.2f} M packet-hops/s; {} "
+      "MB\n",
+      outcome.events, t.packet_hops, wall, cost.threads, cost.threads == 1 ? "" : "s", cpu,
+      static_cast<double>(t.packet_hops) / std::max(wall, 1e-9) / 1e6, cost.peak_memory_bytes / 1'000'000);
   if (!results_path.empty()) fmt::print("  results: {}\n", results_path);
 }
 

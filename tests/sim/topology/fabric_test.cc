@@ -6,6 +6,7 @@
 #include <set>
 
 #include "sim/fabric/topology/generators.h"
+#include "sim/parallel/thread_executor.h"
 #include "tests/sim/fabric/stub_host.h"
 #include "tests/sim/topology/shape.h"
 #include "tests/support/catch.h"
@@ -268,7 +269,7 @@ TEST_CASE("fabric: scripted losses hit the packets that they name", "[sim][fabri
   CHECK(users == std::vector<std::uint64_t>{1, 2, 5, 6});
 }
 
-TEST_CASE("fabric: one, two and three partitions give the same arrivals", "[sim][fabric]") {
+TEST_CASE("fabric: one, two and three threads give the same arrivals", "[sim][fabric][threads]") {
   const RoutingPolicy policy =
       GENERATE(RoutingPolicy::kEcmp, RoutingPolicy::kSpray, RoutingPolicy::kFlowlet, RoutingPolicy::kAdaptive);
   const auto log = [&](unsigned partitions) {
@@ -279,12 +280,14 @@ TEST_CASE("fabric: one, two and three partitions give the same arrivals", "[sim]
         fault(Fault::Kind::kLinkDown, links_between(topology, 16, 24).front(), Duration::us(20), Duration::us(30)),
         fault(Fault::Kind::kSwitchReboot, 33, Duration::us(25), Duration::us(20))};
     Run run(topology, options, partitions);
+    ThreadExecutor threads;
+    run.run_options.executor = &threads;
     for (std::uint32_t from = 0; from < 16; ++from) {
       run.send(from, (from + 5) % 16, 300);
       run.send(from, (from + 9) % 16, 300, TimePoint::from_ns(7 * from));
     }
     run.run();
-    CHECK(run.simulation.partitions() <= partitions);
+    CHECK(run.simulation.partitions() == partitions);
     std::vector<std::vector<std::pair<std::uint64_t, std::uint64_t>>> arrivals;
     for (const auto& host : run.hosts) {
       arrivals.emplace_back();

@@ -34,6 +34,7 @@ class Divider {
   Divider(std::size_t nodes, std::span<const DivisionEdge> connections, unsigned partitions)
       : nodes_(nodes), connections_(connections), wanted_(partitions), node_weight_(nodes, 1) {
     for (const DivisionEdge& c : connections_) {
+      if (c.seldom) continue;
       ++node_weight_[c.a];
       ++node_weight_[c.b];
     }
@@ -62,7 +63,7 @@ class Divider {
     for (const DivisionEdge& c : connections_) {
       const std::uint32_t a = group(c.a);
       const std::uint32_t b = group(c.b);
-      if (a == b) continue;
+      if (a == b || c.seldom) continue;
       graph.edges[a].emplace_back(b, 1);
       graph.edges[b].emplace_back(a, 1);
     }
@@ -79,7 +80,7 @@ class Divider {
     division.lookahead_ps = kNever;
     for (const DivisionEdge& c : connections_) {
       if (division.partition_of[c.a] == division.partition_of[c.b]) continue;
-      ++division.cut;
+      division.cut += c.seldom ? 0 : 1;
       division.lookahead_ps = std::min(division.lookahead_ps, c.latency_ps);
     }
     return division;
@@ -100,7 +101,7 @@ class Divider {
     constexpr NodeId kSeveral = kNoNode - 1;
     std::vector<NodeId> only(nodes_, kNoNode);
     for (const DivisionEdge& c : connections_) {
-      if (c.a == c.b) continue;
+      if (c.a == c.b || c.seldom) continue;
       only[c.a] = only[c.a] == kNoNode || only[c.a] == c.b ? c.b : kSeveral;
       only[c.b] = only[c.b] == kNoNode || only[c.b] == c.a ? c.a : kSeveral;
     }

@@ -17,13 +17,14 @@ struct DivisionEdge {
   NodeId a = kNoNode;
   NodeId b = kNoNode;
   std::uint64_t latency_ps = 0;
+  bool seldom = false;  ///< of no weight: counts for the lookahead alone
 };
 
 struct Division {
   std::vector<std::uint16_t> partition_of;  ///< by node
   unsigned partitions = 1;                  ///< as many as asked for, or fewer; none is empty
   std::uint64_t lookahead_ps = 0;           ///< shortest latency cut; kNever: nothing is cut
-  std::uint64_t cut = 0;                    ///< connections cut
+  std::uint64_t cut = 0;                    ///< connections cut, those seldom used not counted
 };
 
 /// `nodes` > 0. Nodes without latency between them stay together.

@@ -69,9 +69,9 @@ NodeId Simulation::add(Node& node) {
   return node.id_;
 }
 
-void Simulation::connect(NodeId a, NodeId b, Duration latency) {
+void Simulation::connect(NodeId a, NodeId b, Duration latency, Traffic traffic) {
   assert(partitions_.empty() && a < nodes_.size() && b < nodes_.size() && latency >= Duration());
-  connections_.push_back({a, b, static_cast<std::uint64_t>(latency.count_ps())});
+  connections_.push_back({a, b, static_cast<std::uint64_t>(latency.count_ps()), traffic == Traffic::kSeldom});
 }
 
 void Simulation::schedule_initial(TimePoint at, NodeId target, std::uint16_t kind, std::uint16_t port,

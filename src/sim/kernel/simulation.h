@@ -60,6 +60,9 @@ struct RunOptions {
   Monitor* monitor = nullptr;    ///< null: nobody is asked
 };
 
+/// What passes over a connection.
+enum class Traffic : std::uint8_t { kNormal, kSeldom };
+
 class Simulation {
  public:
   Simulation() = default;
@@ -71,7 +74,8 @@ class Simulation {
   std::size_t nodes() const { return nodes_.size(); }
   /// Events from `a` to `b` and from `b` to `a` come at least `latency` after they were scheduled. Nodes that send each
   /// other events must be connected; nodes with no latency between them stay in one partition.
-  void connect(NodeId a, NodeId b, Duration latency);
+  /// A connection that carries few events does not matter for who goes with whom.
+  void connect(NodeId a, NodeId b, Duration latency, Traffic traffic = Traffic::kNormal);
   /// An event from outside: before the first run, or between runs and then not before the end of the last one.
   void schedule_initial(TimePoint at, NodeId target, std::uint16_t kind, std::uint16_t port, std::uint64_t argument);
 

@@ -87,6 +87,19 @@ TEST_CASE("division: nodes without latency between them stay together", "[sim][k
   CHECK(division.lookahead_ps == 700);
 }
 
+TEST_CASE("division: connections seldom used count for the lookahead alone", "[sim][kernel]") {
+  FatTree tree(4);
+  const NodeId observer = static_cast<NodeId>(tree.nodes);
+  for (NodeId host = 0; host < tree.hosts; ++host) tree.connections.push_back({host, observer, 400, true});
+  const Division division = divide(tree.nodes + 1, tree.connections, 2);
+  CHECK(division.partitions == 2);
+  CHECK(division.lookahead_ps == 400);
+  CHECK(division.cut <= 10);
+  for (NodeId host = 0; host < tree.hosts; ++host) {
+    CHECK(division.partition_of[host] == division.partition_of[tree.hosts + host / 2]);
+  }
+}
+
 TEST_CASE("division: what is not connected is divided too", "[sim][kernel]") {
   const Division division = divide(8, {}, 4);
   CHECK(division.partitions == 4);

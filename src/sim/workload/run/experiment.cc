@@ -74,7 +74,7 @@ base::TextResult<std::unique_ptr<Experiment>> Experiment::make(Scenario& scenari
   Simulation& simulation = out->network_->simulation();
   const NodeId conductor = simulation.add(*out->conductor_);
   for (std::uint32_t h = 0; h < scenario.topology.host_count; ++h) {
-    simulation.connect(h, conductor, out->conductor_->latency());
+    simulation.connect(h, conductor, out->conductor_->latency(), Traffic::kSeldom);
   }
   for (std::uint8_t priority = 0; priority < kPriorities; ++priority) {
     ConnectionOptions one = connection_options(scenario, priority);

@@ -8,6 +8,7 @@
 #include "rxe/qp_lifecycle.h"
 #include "rxe/read_response.h"
 #include "rxe/requester.h"
+#include "rxe/transmit.h"
 #include "wire/aeth.h"
 
 namespace rocelab::rxe::completer {
@@ -62,6 +63,9 @@ bool advance(Engine& engine, Qp& qp, TimePoint now, std::uint64_t upto) {
 /// Sends everything unacknowledged again, if there is a retry left; else the oldest request fails.
 bool retry(Engine& engine, Qp& qp, TimePoint now, VendorError reason) {
   RequesterState& requester = qp.requester;
+  const bool timeout = reason == VendorError::kAckTimeout;
+  if (qp.congestion != nullptr) qp.congestion->on_loss(now, timeout ? Loss::kTimeout : Loss::kNak);
+  if (timeout && qp.entropy != nullptr) qp.entropy->on_timeout(now);
   if (requester.retries_left == 0) {
     ++engine.counters.retry_exceeded_err;
     fail_front(engine, qp, now, WcStatus::kRetryExcErr, reason);
@@ -159,6 +163,18 @@ void handle_answer(Engine& engine, Qp& qp, TimePoint now, const wire::Packet& pa
   note_progress(engine, qp, now);
 }
 
+/// Congestion control hears of it once the requests that it finished have retired.
+void report_ack(Engine& engine, Qp& qp, TimePoint now, const wire::Packet& packet, std::uint64_t before,
+                std::uint64_t psn) {
+  const RequesterState& requester = qp.requester;
+  qp.congestion->on_ack(now, {.bytes = (requester.unacked_psn - before) * qp.mtu,
+                              .psn = psn,
+                              .next_psn = requester.next_psn,
+                              .ecn_echo = packet.bth.becn,
+                              .telemetry = packet.telemetry});
+  keep_congestion_timer(engine, qp);
+}
+
 }  // namespace
 
 void handle_response(Engine& engine, Qp& qp, TimePoint now, const wire::Packet& packet) {
@@ -169,12 +185,15 @@ void handle_response(Engine& engine, Qp& qp, TimePoint now, const wire::Packet& 
     ++engine.counters.drop_bad_sequence;
     return;
   }
-  const std::uint64_t psn = requester.unacked_psn + ahead;
+  const std::uint64_t before = requester.unacked_psn;
+  const std::uint64_t psn = before + ahead;
   if (packet.bth.opcode == wire::Opcode::kRcAcknowledge) {
     handle_acknowledge(engine, qp, now, packet.aeth, psn);
   } else {
     handle_answer(engine, qp, now, packet, psn);
   }
+  if (qp.entropy != nullptr) qp.entropy->on_ack(now, packet.path.udp_source_port, packet.bth.becn);
+  if (qp.congestion != nullptr && qp.state != QpState::kErr) report_ack(engine, qp, now, packet, before, psn);
 }
 
 void handle_ack_timeout(Engine& engine, Qp& qp, TimePoint now) {
@@ -198,7 +217,6 @@ void retire(Engine& engine, Qp& qp, TimePoint now) {
     }
     if (wqe.end_psn() > requester.unacked_psn || qp.send_queue.head() >= requester.send_position) break;
     if (wqe.is_answered()) --requester.answers_owed;
-    if (qp.congestion != nullptr) qp.congestion->on_ack(now, wqe.length);
     complete_send(qp, now, wqe);
     qp.send_queue.pop();
   }

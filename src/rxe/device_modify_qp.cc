@@ -114,7 +114,8 @@ void enter_state(Engine& engine, Qp& qp, TimePoint now, QpState next) {
   } else if (next == QpState::kRts) {
     qp.draining = false;
     if (previous == QpState::kRtr && !qp.is_datagram() && qp.congestion == nullptr) {
-      qp.congestion = make_congestion_controller(engine.options.congestion_control, engine.options.link_bits_per_s);
+      qp.congestion = make_congestion_controller(engine.options.congestion_control, engine.options.link_bits_per_s,
+                                                 qp.mtu, engine.options.congestion);
     }
     engine.ready.add(qp);
   }
@@ -135,7 +136,8 @@ Result<void> Device::modify_qp(TimePoint now, Qpn qpn, const QpAttr& attr, std::
   if (const auto checked = check_values(engine, attr, mask); !checked) return checked;
   std::optional<wire::Path> path;
   if (has(mask, qp_attr::kAv)) {
-    const bool ecn = engine.options.congestion_control != CongestionControl::kNone;
+    const bool ecn = engine.options.congestion_control == CongestionControl::kDcqcn ||
+                     engine.options.entropy == Entropy::kRecycled || engine.options.ecn_echo;
     const auto made = make_path(engine.gids, attr.av,
                                 {.source_mac = engine.options.mac, .use = PathUse::kConnected, .ecn_capable = ecn});
     if (!made) return tl::make_unexpected(made.error());
@@ -144,6 +146,7 @@ Result<void> Device::modify_qp(TimePoint now, Qpn qpn, const QpAttr& attr, std::
   if (next == QpState::kReset) {
     reset_qp(engine, qp);
     qp.congestion.reset();
+    qp.entropy.reset();
     return {};
   }
   apply_connection(engine, qp, attr, mask, path);

@@ -1,6 +1,9 @@
 // Where an arriving packet goes: the checks that are the same for all services (IBTA vol 1, 9.6.1), then the QP's half
 // that it is for. What fails here is counted by reason and dropped.
+#include <algorithm>
 #include <cstring>
+#include <memory>
+#include <span>
 
 #include "rxe/address_handle.h"
 #include "rxe/completer.h"
@@ -8,6 +11,7 @@
 #include "rxe/device_impl.h"
 #include "rxe/qp_lifecycle.h"
 #include "rxe/responder.h"
+#include "rxe/transmit.h"
 #include "rxe/uc_responder.h"
 
 namespace rocelab::rxe {
@@ -45,7 +49,7 @@ void handle_cnp(Engine& engine, Qp& qp, TimePoint now) {
   ++engine.counters.cnp_handled;
   if (qp.congestion == nullptr) return;
   qp.congestion->on_cnp(now);
-  if (const auto next = qp.congestion->next_timer()) qp.timers.arm(engine.timers, Deadline::kCongestion, *next);
+  keep_congestion_timer(engine, qp);
 }
 
 /// A packet that met congestion: the sender is told, at most once an interval.
@@ -59,6 +63,13 @@ void note_congestion(Engine& engine, Qp& qp, TimePoint now) {
   if (!qp.cnp_generator.on_marked(now)) return;
   qp.responder.cnp_owed = true;
   engine.add_control(qp);
+}
+
+/// The next ACK takes it back to the sender.
+void note_telemetry(Qp& qp, std::span<const wire::HopTelemetry> hops) {
+  if (qp.echo == nullptr) qp.echo = std::make_unique<TelemetryEcho>();
+  qp.echo->count = std::min(hops.size(), qp.echo->hops.size());
+  std::copy_n(hops.begin(), qp.echo->count, qp.echo->hops.begin());
 }
 
 void handle_connected(Engine& engine, Qp& qp, TimePoint now, const wire::Packet& packet) {
@@ -75,6 +86,8 @@ void handle_connected(Engine& engine, Qp& qp, TimePoint now, const wire::Packet&
     if (qp.state == QpState::kRtr) engine.events.push(EventType::kCommEst, qp.user);
   }
   if (qp.type == QpType::kRc) [[likely]] {
+    if (!packet.telemetry.empty()) note_telemetry(qp, packet.telemetry);
+    qp.responder.source_port = packet.path.udp_source_port;
     responder::handle_request(engine, qp, now, packet);
   } else {
     uc_responder::handle_request(engine, qp, now, packet);

@@ -42,7 +42,7 @@ void fire(Engine& engine, Qp& qp, TimePoint now, Deadline deadline) {
       break;
     case Deadline::kCongestion:
       qp.congestion->on_timer(now);
-      if (const auto next = qp.congestion->next_timer()) qp.timers.arm(engine.timers, Deadline::kCongestion, *next);
+      keep_congestion_timer(engine, qp);
       break;
   }
 }

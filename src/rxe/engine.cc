@@ -18,6 +18,7 @@ Engine::Engine(const DeviceOptions& device_options)
       srqs(device_options.limits.max_srq),
       ahs(device_options.limits.max_ah),
       multicast(device_options.limits.max_mcast_grp, device_options.limits.max_mcast_qp_attach),
+      entropy_rng(device_options.seed, "entropy"),
       ack_interval(device_options.ack_policy == AckPolicy::kEveryPacket ? 1 : device_options.ack_interval) {}
 
 }  // namespace rocelab::rxe

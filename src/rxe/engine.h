@@ -9,6 +9,7 @@
 #include <optional>
 #include <vector>
 
+#include "base/rng.h"
 #include "mm/region_table.h"
 #include "rxe/address_handle.h"
 #include "rxe/counters.h"
@@ -61,7 +62,8 @@ struct Engine {
 
   ReadyLists::Mask paused = 0;  ///< priorities whose QPs do not speak
   std::uint32_t poll_turn = 0;  ///< counts poll_transmit
-  std::uint32_t ack_interval;   ///< packets from one that asks for an ACK to the next, within a message
+  base::Rng entropy_rng;
+  std::uint32_t ack_interval;  ///< packets from one that asks for an ACK to the next, within a message
 
   /// How the storage of new queues is allocated.
   Storage queue_storage() const { return options.queues_grow ? Storage::kGrowing : Storage::kAtOnce; }

@@ -4,6 +4,7 @@
 // PSNs of the requester are 64-bit counters whose low 24 bits are on the wire, so that they are compared as numbers.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -69,9 +70,10 @@ struct ResponderState {
   OwedAck owed = OwedAck::kNone;
   std::uint8_t nak_syndrome = 0;
   wire::Psn nak_psn;
-  bool nak_sent = false;         ///< nothing more is said about packets behind the expected one
-  bool parting = false;          ///< in ERR: what is owed up to the NAK is still said
-  bool cnp_owed = false;         ///< a congestion notification is to be sent
+  std::uint16_t source_port = 0;  ///< of the newest request, for the next ACK (DeviceOptions::entropy)
+  bool nak_sent = false;          ///< nothing more is said about packets behind the expected one
+  bool parting = false;           ///< in ERR: what is owed up to the NAK is still said
+  bool cnp_owed = false;          ///< a congestion notification is to be sent
   bool marked = false;           ///< a packet that met congestion has come since the last ACK (DeviceOptions::ecn_echo)
   std::uint32_t received = 0;    ///< bytes of the current message
   std::uint32_t write_left = 0;  ///< bytes of the current WRITE still to come
@@ -81,6 +83,12 @@ struct ResponderState {
   std::uint64_t write_generation = 0;
   PieceCursor cursor;  ///< into held
   HeldReceive held;    ///< the receive that the current SEND fills
+};
+
+/// The switches' notes on the request that the next ACK answers.
+struct TelemetryEcho {
+  std::size_t count = 0;
+  std::array<wire::HopTelemetry, wire::kTelemetryHopsMax> hops;
 };
 
 struct Qp {
@@ -109,6 +117,8 @@ struct Qp {
   CompletionQueue* send_cq = nullptr;
   CompletionQueue* receive_cq = nullptr;
   std::unique_ptr<CongestionController> congestion;
+  std::unique_ptr<EntropyChooser> entropy;  ///< none while all packets take one port
+  std::unique_ptr<TelemetryEcho> echo;      ///< from the first request with telemetry on
   CnpGenerator cnp_generator;
   ReadyLink control_link;
   wire::Packet packet;  ///< template: path and destination are filled once

@@ -74,17 +74,29 @@ void begin(Engine& engine, Qp& qp, SendWqe& wqe) {
   if (wqe.is_answered()) ++requester.answers_owed;
 }
 
-/// Congestion control: is it time for the next packet? If not, the timer brings the QP back.
+/// Congestion control: is there room for the next packet, and is it time for it? An ACK, or the timer, brings the QP
+/// back.
 bool may_send_now(Engine& engine, Qp& qp, TimePoint now) {
+  const std::uint64_t in_flight = (qp.requester.next_psn - qp.requester.unacked_psn) * qp.mtu;
+  if (in_flight >= qp.congestion->window_bytes()) return false;
   const TimePoint when = qp.congestion->next_send_time(now);
   if (when <= now) return true;
   qp.timers.arm(engine.timers, Deadline::kPacing, when);
   return false;
 }
 
+/// The packet's own entropy. A packet that the sink refuses takes another one when it is offered again.
+void choose_port(Engine& engine, Qp& qp) {
+  if (qp.entropy == nullptr) {
+    qp.entropy = std::make_unique<EntropyChooser>(engine.options.entropy == Entropy::kRecycled);
+  }
+  qp.packet.path.udp_source_port = qp.entropy->next(engine.entropy_rng);
+}
+
 /// The sink has taken the packet.
 void sent(Engine& engine, Qp& qp, TimePoint now, SendWqe& wqe) {
   RequesterState& requester = qp.requester;
+  const std::uint64_t psn = requester.next_psn;
   requester.since_ack_request = qp.packet.bth.ack_request ? 0 : requester.since_ack_request + 1;
   if (wqe.is_read()) {
     if (requester.next_psn != wqe.first_psn) wqe.repeated = true;
@@ -94,11 +106,11 @@ void sent(Engine& engine, Qp& qp, TimePoint now, SendWqe& wqe) {
   }
   const bool whole = requester.next_psn == wqe.end_psn();
   if (whole) ++requester.send_position;
-  if (requester.next_psn > requester.high_psn) requester.high_psn = requester.next_psn;
   if (qp.congestion != nullptr) {
-    qp.congestion->on_send(now, qp.packet.payload.length + kWireOverheadBytes);
-    if (const auto timer = qp.congestion->next_timer()) qp.timers.arm(engine.timers, Deadline::kCongestion, *timer);
+    qp.congestion->on_send(now, {qp.packet.payload.length + kWireOverheadBytes, psn, psn < requester.high_psn});
+    keep_congestion_timer(engine, qp);
   }
+  if (requester.next_psn > requester.high_psn) requester.high_psn = requester.next_psn;
   if (qp.type == QpType::kRc) {
     if (!qp.timers.armed(Deadline::kAck) && qp.ack_timeout != Duration()) {
       qp.timers.arm(engine.timers, Deadline::kAck, now + qp.ack_timeout);
@@ -155,6 +167,8 @@ Offer poll(Engine& engine, Qp& qp, TimePoint now, TxSink& sink) {
   if (qp.congestion != nullptr && !may_send_now(engine, qp, now)) return Offer::kNothing;
 
   build_request(engine, qp, *wqe);
+  if (engine.options.entropy != Entropy::kPerQp && qp.type == QpType::kRc) [[unlikely]]
+    choose_port(engine, qp);
   if (!sink.transmit(qp.packet)) return Offer::kRefused;
   count_sent(engine, qp.packet);
   sent(engine, qp, now, *wqe);

@@ -34,6 +34,22 @@ bool send_control(const Engine& engine, Qp& qp, TxSink& sink) {
   return taken;
 }
 
+/// Hands over an ACK or NAK with what it echoes of the newest request: the switches' notes, and its port where a packet
+/// has one of its own.
+bool send_answer(const Engine& engine, Qp& qp, TxSink& sink) {
+  if (qp.echo == nullptr && engine.options.entropy == Entropy::kPerQp) [[likely]]
+    return send_control(engine, qp, sink);
+  wire::Packet& packet = qp.packet;
+  if (qp.echo != nullptr) packet.telemetry = std::span(qp.echo->hops).first(qp.echo->count);
+  const std::uint16_t own = packet.path.udp_source_port;
+  if (engine.options.entropy != Entropy::kPerQp) packet.path.udp_source_port = qp.responder.source_port;
+  const bool taken = send_control(engine, qp, sink);
+  packet.path.udp_source_port = own;
+  packet.telemetry = {};
+  if (taken && qp.echo != nullptr) qp.echo->count = 0;
+  return taken;
+}
+
 Offer offer_cnp(Engine& engine, Qp& qp, TxSink& sink) {
   wire::Packet& packet = prepare(qp, wire::Opcode::kCnp, wire::Psn(0));
   packet.bth.becn = true;
@@ -103,7 +119,7 @@ Offer offer_ack(Engine& engine, Qp& qp, TxSink& sink) {
   wire::Packet& packet = prepare(qp, wire::Opcode::kRcAcknowledge, psn);
   packet.aeth = {nak ? responder.nak_syndrome : wire::Aeth::kCreditsInvalid, responder.msn};
   packet.bth.becn = responder.marked;
-  if (!send_control(engine, qp, sink)) return Offer::kRefused;
+  if (!send_answer(engine, qp, sink)) return Offer::kRefused;
   count_sent(engine, packet);
   responder.marked = false;
   responder.owed = OwedAck::kNone;

@@ -34,6 +34,13 @@ inline void count_sent(Engine& engine, const wire::Packet& packet) {
   engine.counters.sent_bytes += packet.payload.length;
 }
 
+/// After each word to a QP's congestion control: its own deadline among the QP's.
+inline void keep_congestion_timer(Engine& engine, Qp& qp) {
+  const auto next = qp.congestion->next_timer();
+  if (!next || (qp.timers.armed(Deadline::kCongestion) && qp.timers.at(Deadline::kCongestion) == *next)) return;
+  qp.timers.arm(engine.timers, Deadline::kCongestion, *next);
+}
+
 /// Offers the next packet of a QP: what the responder owes first, then a request.
 Offer poll_qp(Engine& engine, Qp& qp, TimePoint now, TxSink& sink);
 

@@ -10,6 +10,8 @@
 #include <span>
 
 #include "base/time.h"
+#include "rxe/congestion/parameters.h"
+#include "rxe/entropy.h"
 #include "wire/gid.h"
 #include "wire/mac.h"
 
@@ -333,8 +335,6 @@ struct Event {
   void* user = nullptr;  ///< of the CQ, QP or SRQ concerned; nullptr for port events
 };
 
-enum class CongestionControl : std::uint8_t { kNone, kDcqcn };
-
 /// How a responder's ACKs are asked for and joined.
 enum class AckPolicy : std::uint8_t {
   kCoalesced,   ///< asked for at the end of a message and every ack_interval packets; one ACK answers all that is owed
@@ -351,6 +351,7 @@ struct DeviceOptions {
   std::uint32_t qpn_reserved = 0;  ///< the first of these are given only to those who ask for them by QpInit::number
   PathMtu port_mtu = PathMtu::k4096;
   CongestionControl congestion_control = CongestionControl::kNone;
+  CongestionParameters congestion{};
   std::uint64_t link_bits_per_s = 100'000'000'000;  ///< line rate that congestion control starts from
 
   // What a simulator chooses; the defaults are those of the real-time path.
@@ -362,6 +363,7 @@ struct DeviceOptions {
   bool ecn_echo = false;  ///< congestion marks go back as BECN in the next ACK instead of by CNPs
   static constexpr std::uint8_t kOwnPriority = 0xff;
   std::uint8_t control_priority = kOwnPriority;  ///< 0..7: of ACKs, NAKs and CNPs; else that of their QP's path
+  Entropy entropy = Entropy::kPerQp;             ///< of RC packets
   bool queues_grow = false;  ///< work and completion queues start empty and grow to their size when used
 };
 

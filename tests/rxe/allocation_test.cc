@@ -202,7 +202,9 @@ TEST_CASE("memory: an idle device of a simulation takes at most 4 KiB", "[rxe][a
 }
 
 TEST_CASE("memory: an idle connected QP takes at most 2 KiB, whatever its queues could hold", "[rxe][allocation]") {
-  for (const auto control : {rxe::CongestionControl::kNone, rxe::CongestionControl::kDcqcn}) {
+  for (const auto control :
+       {rxe::CongestionControl::kNone, rxe::CongestionControl::kDcqcn, rxe::CongestionControl::kHpcc,
+        rxe::CongestionControl::kTimely, rxe::CongestionControl::kSwift}) {
     rxe::DeviceOptions options = small_options();
     options.congestion_control = control;
     Side side(1, options);

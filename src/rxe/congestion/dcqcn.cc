@@ -3,21 +3,9 @@
 
 #include <algorithm>
 
+#include "rxe/congestion/rates.h"
+
 namespace rocelab::rxe {
-
-namespace {
-
-/// 10 Tb/s: products of a rate and alpha fit 64 bits.
-constexpr std::uint64_t kLineMax = 10'000'000'000'000;
-
-/// Picoseconds that `bytes` take at `bits_per_s`. 2^20 bytes still fit: 2^20 * 8 * 10^12 < 2^64.
-Duration serialization_time(std::uint32_t bytes, std::uint64_t bits_per_s) {
-  constexpr std::uint64_t kPsPerSecond = 1'000'000'000'000;
-  const std::uint64_t bits = std::uint64_t{std::min(bytes, 1u << 20)} * 8;
-  return Duration::ps(static_cast<std::int64_t>(bits * kPsPerSecond / bits_per_s));
-}
-
-}  // namespace
 
 DcqcnParameters DcqcnParameters::hpcc_simulator() {
   DcqcnParameters parameters;
@@ -45,12 +33,10 @@ Dcqcn::Dcqcn(std::uint64_t line_bits_per_s, const DcqcnParameters& parameters)
   parameters_.increase_interval = std::max(parameters_.increase_interval, Duration::ns(1));
 }
 
-void Dcqcn::on_send(TimePoint now, std::uint32_t bytes) {
-  if (!limited_) return;
-  if (next_send_ < now) next_send_ = now;  // time not used is not saved up
-  next_send_ = next_send_ + serialization_time(bytes, rate_);
+void Dcqcn::sent(TimePoint now, const SentInfo& info) {
+  pace(now, info.wire_bytes);
   if (parameters_.increase_bytes == 0) return;
-  bytes_ += bytes;
+  bytes_ += info.wire_bytes;
   while (limited_ && bytes_ >= parameters_.increase_bytes) {
     bytes_ -= parameters_.increase_bytes;
     ++byte_steps_;
@@ -58,16 +44,16 @@ void Dcqcn::on_send(TimePoint now, std::uint32_t bytes) {
   }
 }
 
-TimePoint Dcqcn::next_send_time(TimePoint now) const { return limited_ && next_send_ > now ? next_send_ : now; }
-
-void Dcqcn::on_ack(TimePoint, std::uint64_t) {}  // DCQCN hears of congestion by CNPs alone
+void Dcqcn::acked(TimePoint now, const AckInfo& info) {
+  if (info.ecn_echo) on_cnp(now);
+}
 
 void Dcqcn::on_cnp(TimePoint now) {
   on_timer(now);  // what fell due before this CNP comes first
   const std::uint64_t gain = kAlphaOne >> parameters_.gain_shift;
   if (!limited_) {
-    limited_ = true;
-    next_send_ = now;
+    limited_ = hears_sends_ = paced_ = true;
+    paced_until_ = now;
     target_ = rate_ = line_;
     alpha_ = kAlphaOne;
   } else {
@@ -77,32 +63,36 @@ void Dcqcn::on_cnp(TimePoint now) {
   }
   if (parameters_.clamp_target || time_steps_ != 0 || byte_steps_ != 0) target_ = rate_;
   rate_ = std::max(parameters_.rate_min_bits_per_s, rate_ - rate_ * (alpha_ / 2) / kAlphaOne);
+  set_pace(rate_);
   bytes_ = 0;
   time_steps_ = byte_steps_ = 0;
   alpha_deadline_ = now + parameters_.alpha_interval;
   increase_deadline_ = now + parameters_.increase_interval;
+  set_timer(increase_deadline_);
   last_cut_ = now;
 }
 
 void Dcqcn::on_timer(TimePoint now) {
   // Ends: each pass moves a deadline later, and enough increases release the limiter.
-  while (limited_) {
-    const bool alpha_first = alpha_deadline_ < increase_deadline_;
-    if ((alpha_first ? alpha_deadline_ : increase_deadline_) > now) return;
-    if (alpha_first) {
-      alpha_ -= alpha_ >> parameters_.gain_shift;
-      alpha_deadline_ = alpha_deadline_ + parameters_.alpha_interval;
-    } else {
-      ++time_steps_;
-      increase_deadline_ = increase_deadline_ + parameters_.increase_interval;
-      increase();
-    }
+  while (limited_ && increase_deadline_ <= now) {
+    ++time_steps_;
+    increase_deadline_ = increase_deadline_ + parameters_.increase_interval;
+    set_timer(increase_deadline_);
+    increase();
   }
+  if (limited_) decay_alpha(now);
 }
 
-std::optional<TimePoint> Dcqcn::next_timer() const {
-  if (!limited_) return std::nullopt;
-  return alpha_deadline_ < increase_deadline_ ? alpha_deadline_ : increase_deadline_;
+void Dcqcn::decay_alpha(TimePoint now) {
+  for (; alpha_deadline_ <= now; alpha_deadline_ = alpha_deadline_ + parameters_.alpha_interval) {
+    const std::uint64_t decay = alpha_ >> parameters_.gain_shift;
+    if (decay == 0) {  // it stays; the intervals that have passed are skipped at once
+      const std::int64_t intervals = (now - alpha_deadline_).count_ps() / parameters_.alpha_interval.count_ps();
+      alpha_deadline_ = alpha_deadline_ + parameters_.alpha_interval * intervals;
+      continue;
+    }
+    alpha_ -= decay;
+  }
 }
 
 void Dcqcn::increase() {
@@ -116,8 +106,10 @@ void Dcqcn::increase() {
   }
   target_ = std::min(target_, line_);
   rate_ = std::min(line_, (rate_ + target_ + 1) / 2);
+  set_pace(rate_);
   if (rate_ == line_) {
-    limited_ = false;
+    limited_ = hears_sends_ = paced_ = false;
+    clear_timer();
     alpha_ = kAlphaOne;
     bytes_ = 0;
     time_steps_ = byte_steps_ = 0;

@@ -51,7 +51,7 @@ bool HostProcesses::all_done() const {
 
 void HostProcesses::pay() {
   const Duration debt = std::exchange(debts_[running_index_], Duration());
-  if (debt != Duration()) running_->sleep_for(debt);
+  if (debt != Duration()) running_->delay_for(debt);
 }
 
 void HostProcesses::wait(TimePoint deadline) { running_->wait_until(happened_, deadline); }

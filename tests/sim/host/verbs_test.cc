@@ -26,7 +26,7 @@ class Simulated final : public perftest::Surroundings {
     const auto* from = static_cast<const std::uint8_t*>(mine);
     boxes_.to[1 - side_].insert(boxes_.to[1 - side_].end(), from, from + bytes);
     std::vector<std::uint8_t>& box = boxes_.to[side_];
-    while (box.size() < bytes) process_.sleep_for(Duration::us(1));
+    while (box.size() < bytes) process_.delay_for(Duration::us(1));
     std::memcpy(theirs, box.data(), bytes);
     box.erase(box.begin(), box.begin() + static_cast<std::ptrdiff_t>(bytes));
     return true;

@@ -63,6 +63,10 @@ class EventQueue {
       if ((event->target & kTimerBit) == 0 || take_timer(*event)) return event;
     }
   }
+  /// The event that will probably be popped `n` after the next one; null when that is not known yet.
+  const Event* ahead(std::size_t n) const {
+    return static_cast<std::size_t>(end_ - next_) > n ? &sorted_[next_[n] & kIndexMask] : nullptr;
+  }
   /// Batches of events that have been sorted for pop() so far.
   std::uint64_t batches() const { return batches_; }
   /// How many of the present batch are left.

@@ -138,7 +138,6 @@ void EventQueue::sort_out(Event* bucket) {
   });
   next_ = keys_.data();
   end_ = next_ + n;
-  ++batches_;
   sort_keys(next_, n);
   sort_ties();
 }

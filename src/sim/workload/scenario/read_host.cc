@@ -8,6 +8,8 @@ namespace rocelab::sim {
 namespace {
 
 constexpr std::uint64_t kBytesMax = 1u << 30;
+constexpr std::uint32_t kWindowPackets = 1u
+                                         << 16;  // congestion control and the path decide, not the engine's own limit
 
 }  // namespace
 
@@ -44,19 +46,18 @@ void read_host(Section section, Scenario& out) {
 void read_transport(Section section, Scenario& out) {
   TransportSettings& t = out.transport;
   rxe::DeviceOptions& engine = out.hosts.engine;
-  engine.congestion_control = rxe::CongestionControl::kDcqcn;
-  section.choose<rxe::CongestionControl>(
-      "congestion", engine.congestion_control,
-      {{"none", rxe::CongestionControl::kNone}, {"dcqcn", rxe::CongestionControl::kDcqcn}});
   section.choose<rxe::QpType>("service", t.service, {{"rc", rxe::QpType::kRc}, {"uc", rxe::QpType::kUc}});
   section.number("mtu", t.mtu_bytes, {256, 4096});
   if ((t.mtu_bytes & (t.mtu_bytes - 1)) != 0) section.fail("mtu", "must be 256, 512, 1024, 2048 or 4096");
   section.number("payload", t.payload_bytes, {0, 9000});
+  engine.payload_bytes = static_cast<std::uint32_t>(t.payload_bytes);
+  read_congestion(section, out);
   section.small("priority", t.priority, {0, 7});
   section.small("control_priority", engine.control_priority, {0, 7});
   section.choose<std::uint8_t>("version", t.gid_index, {{"v2", 0}, {"v1", 1}});
   section.small("ack_timeout", t.timeout, {0, 31});
   section.small("retry_count", t.retry_count, {0, 7});
+  engine.unacked_psns_max = kWindowPackets;
   section.small("window_packets", engine.unacked_psns_max, {1, 1u << 22});
   section.small("ack_interval", engine.ack_interval, {1, 1u << 22});
   section.choose<rxe::AckPolicy>(

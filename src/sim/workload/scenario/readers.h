@@ -20,6 +20,8 @@ void read_switch(Section section, Scenario& out);
 void read_routing(Section section, Scenario& out);
 void read_host(Section section, Scenario& out);
 void read_transport(Section section, Scenario& out);
+/// The part of [transport] that is congestion control's.
+void read_congestion(Section& transport, Scenario& out);
 void read_workloads(std::vector<Section> sections, const Reading& reading, Scenario& out);
 void read_faults(std::vector<Section> sections, Scenario& out);
 void read_routes(std::vector<Section> sections, Scenario& out);

@@ -31,6 +31,7 @@ void add_dev_command(CLI::App& app);
 /// `tail` is what followed `--` on the command line; it must outlive the parsing.
 void add_run_command(CLI::App& app, const std::vector<std::string>& tail);
 void add_pcap_command(CLI::App& app);
+void add_perf_command(CLI::App& app);
 void add_report_command(CLI::App& app);
 void add_sim_command(CLI::App& app);
 

@@ -25,6 +25,7 @@ int run_command(std::vector<std::string> arguments) {
   rocelab::cli::add_run_command(app, tail);
   rocelab::cli::add_dev_command(app);
   rocelab::cli::add_pcap_command(app);
+  rocelab::cli::add_perf_command(app);
   rocelab::cli::add_report_command(app);
   rocelab::cli::add_sim_command(app);
   try {

@@ -104,6 +104,10 @@ class alignas(64) Port {
   template <class Source>
   void ignore_pauses(Context& context, std::uint8_t mask, Source& source);
 
+  /// Fetch what sending or receiving will touch.
+  void prefetch_tx() const { __builtin_prefetch(&busy_until_ps_, 1); }
+  void prefetch_rx() const { __builtin_prefetch(&rx_packets_, 1); }
+
   NodeId peer() const { return peer_; }
   std::uint16_t peer_port() const { return peer_port_; }
   std::uint16_t number() const { return number_; }

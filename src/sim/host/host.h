@@ -92,6 +92,8 @@ class Host final : public Node, public PacketSource {
   /// comes. Its body may make verbs calls once somebody has bound verbs_device() to the library (ProcessHooks).
   std::uint16_t add_process(Process::Body body);
   void set_process_hooks(ProcessHooks* hooks);
+  /// After the run: unwinds the processes that have not ended; the hooks are forgotten.
+  void end_processes() { processes_.reset(); }
   /// Makes the engine if there is none.
   rxe::VerbsDevice& verbs_device();
   HostProcesses& processes();

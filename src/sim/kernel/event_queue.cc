@@ -138,6 +138,7 @@ void EventQueue::sort_out(Event* bucket) {
   });
   next_ = keys_.data();
   end_ = next_ + n;
+  ++batches_;
   sort_keys(next_, n);
   sort_ties();
 }

@@ -14,6 +14,9 @@ class Node {
  public:
   virtual ~Node() = default;
   virtual void handle_event(Context& context, const Event& event) = 0;
+  /// The event will be handled soon, some others before it: the node may fetch into the cache what it will need, and
+  /// must not change anything. What the argument points at has been fetched. Only in large simulations, and not always.
+  virtual void prepare(const Event& event) const { static_cast<void>(event); }
   /// Given by Simulation::add(), dense from 0.
   NodeId id() const { return id_; }
 

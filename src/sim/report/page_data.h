@@ -16,7 +16,7 @@
 
 namespace rocelab::sim {
 
-inline constexpr std::size_t kBucketsMax = 16;       ///< flow sizes
+inline constexpr std::size_t kBucketsMax = 18;       ///< flow sizes
 inline constexpr std::size_t kCurvePointsMax = 300;  ///< of a distribution
 inline constexpr std::size_t kTagsMax = 6;           ///< workloads with a curve of their own
 inline constexpr std::size_t kDotsMax = 1500;        ///< flows drawn one by one
@@ -73,11 +73,12 @@ struct PageFlows {
   std::int64_t unfinished = 0;
 };
 
-/// Bins of equal width over the instants at which something was sampled.
+/// Bins of equal width over the run. None when nothing was sampled.
 struct TimeBins {
   std::int64_t first_ps = 0;
   std::int64_t width_ps = 1;
   std::size_t count = 0;
+  std::int64_t end_ps = 0;  ///< of the run: the last bin may reach over it
   std::size_t bin(std::int64_t at_ps) const;
 };
 

@@ -15,6 +15,9 @@ using base::fail_text;
 using base::TextResult;
 using nlohmann::json;
 
+constexpr std::size_t kEqualBuckets = 12;
+constexpr double kSpanMax = 3;  ///< largest size of a bucket by its smallest, above which it is split
+
 bool has_slowdown(const PageFlow& flow) { return flow.fct_ps >= 0 && !std::isnan(flow.slowdown); }
 
 double mean(const std::vector<double>& values) {
@@ -174,21 +177,33 @@ TextResult<PageFlows> read_flows(Database& database) {
 }
 
 std::vector<std::int64_t> size_bounds(const std::vector<PageFlows>& runs) {
-  std::vector<std::int64_t> sizes;
+  std::vector<std::int64_t> distinct;
   for (const PageFlows& flows : runs) {
     for (const PageFlow& flow : flows.all) {
-      if (has_slowdown(flow)) sizes.push_back(flow.bytes);
+      if (has_slowdown(flow)) distinct.push_back(flow.bytes);
     }
   }
-  std::sort(sizes.begin(), sizes.end());
-  std::vector<std::int64_t> distinct = sizes;
+  std::sort(distinct.begin(), distinct.end());
   distinct.erase(std::unique(distinct.begin(), distinct.end()), distinct.end());
   if (distinct.size() <= kBucketsMax) return distinct;
-  // As many flows in each bucket, as the papers' figures have it.
+  // As many sizes in each bucket, as the papers' figures have it (a size that a collective repeats counts once); then
+  // those that span most are split, as few large flows carry most of the bytes.
   std::vector<std::int64_t> bounds;
-  for (std::size_t i = 1; i <= kBucketsMax; ++i) {
-    const std::int64_t bound = sizes[i * sizes.size() / kBucketsMax - 1];
-    if (bounds.empty() || bound > bounds.back()) bounds.push_back(bound);
+  for (std::size_t i = 1; i <= kEqualBuckets; ++i) bounds.push_back(distinct[i * distinct.size() / kEqualBuckets - 1]);
+  while (bounds.size() < kBucketsMax) {
+    std::size_t widest = 0;
+    double factor = 0;
+    for (std::size_t i = 0; i < bounds.size(); ++i) {
+      const auto below = static_cast<double>(std::max<std::int64_t>(1, i == 0 ? distinct.front() : bounds[i - 1]));
+      const double span = static_cast<double>(bounds[i]) / below;
+      if (span > factor) {
+        factor = span;
+        widest = i;
+      }
+    }
+    if (factor < kSpanMax) break;
+    const auto middle = static_cast<std::int64_t>(static_cast<double>(bounds[widest]) / std::sqrt(factor));
+    bounds.insert(bounds.begin() + static_cast<std::ptrdiff_t>(widest), middle);
   }
   return bounds;
 }

@@ -27,7 +27,6 @@ class Traffic {
   Traffic(std::size_t links, TimeBins bins) : bins_(bins), bytes_(links * 2 * bins.count), peak_(links * 2) {}
 
   void add(std::size_t direction, std::int64_t start_ps, std::int64_t end_ps, double bytes, double rate_bps) {
-    end_ps_ = std::max(end_ps_, end_ps);
     if (bins_.count == 0 || end_ps <= start_ps) return;
     bytes_[direction * bins_.count + bins_.bin(start_ps)] += bytes;
     const double share = bytes * kBitPicoseconds / (rate_bps * static_cast<double>(end_ps - start_ps));
@@ -42,19 +41,17 @@ class Traffic {
     return sum;
   }
   double peak(std::size_t direction) const { return peak_[direction]; }
-  /// Of bins first .. last - 1; the last bin ends where the samples do.
+  /// Of bins first .. last - 1; the last bin ends where the run does.
   double seconds_e12(std::size_t first, std::size_t last) const {
     const auto start = bins_.first_ps + static_cast<std::int64_t>(first) * bins_.width_ps;
     const auto end = bins_.first_ps + static_cast<std::int64_t>(last) * bins_.width_ps;
-    return static_cast<double>(std::max<std::int64_t>(1, std::min(end, end_ps_) - start));
+    return static_cast<double>(std::max<std::int64_t>(1, std::min(end, bins_.end_ps) - start));
   }
-  std::int64_t end_ps() const { return end_ps_; }
 
  private:
   TimeBins bins_;
   std::vector<double> bytes_;
   std::vector<double> peak_;
-  std::int64_t end_ps_ = 0;
 };
 
 double share_of(double bytes, double rate_bps, double duration_ps) {
@@ -79,6 +76,34 @@ TextResult<Traffic> read_traffic(Database& database, const std::vector<PageLink>
     traffic.add(direction, rows->integer(0), rows->integer(1), rows->real(4), links[at->second].rate_bps);
   }
   if (const std::string error = database.error(); !error.empty()) return fail_text(error);
+  return traffic;
+}
+
+/// Without samples: what the switches' ports have counted in the whole run, as one bin.
+TextResult<Traffic> read_counted(Database& database, const std::vector<PageLink>& links) {
+  auto run = database.prepare("SELECT simulated_ps FROM run");
+  if (!run) return fail_text(run.error());
+  const std::int64_t end_ps = run->next() ? std::max<std::int64_t>(1, run->integer(0)) : 1;
+  std::map<std::pair<std::int64_t, std::int64_t>, std::size_t> ends;  // (node, port) -> direction that leaves there
+  for (std::size_t i = 0; i < links.size(); ++i) {
+    ends[{links[i].a, links[i].a_port}] = i * 2;
+    ends[{links[i].b, links[i].b_port}] = i * 2 + 1;
+  }
+  auto rows = database.prepare(
+      "SELECT node, port, name = 'rx_bytes', value FROM counter "
+      "WHERE name IN ('tx_bytes', 'rx_bytes') AND node IS NOT NULL AND port IS NOT NULL");
+  if (!rows) return fail_text(rows.error());
+  std::vector<double> bytes(links.size() * 2);
+  while (rows->next()) {
+    const auto at = ends.find({rows->integer(0), rows->integer(1)});
+    if (at == ends.end()) continue;
+    // Both ends of a link count it: what was received is not what was sent where packets were lost.
+    double& value = bytes[rows->integer(2) != 0 ? at->second ^ 1 : at->second];
+    value = std::max(value, rows->real(3));
+  }
+  if (const std::string error = database.error(); !error.empty()) return fail_text(error);
+  Traffic traffic(links.size(), {0, end_ps, 1, end_ps});
+  for (std::size_t i = 0; i < bytes.size(); ++i) traffic.add(i, 0, end_ps, bytes[i], links[i / 2].rate_bps);
   return traffic;
 }
 
@@ -207,9 +232,11 @@ TextResult<json> links_part(Database& database, const PageNodes& nodes) {
   const auto links = read_links(database);
   if (!links) return fail_text(links.error());
   if (links->empty()) return json(nullptr);
-  const auto traffic = read_traffic(database, *links);
+  auto traffic = read_traffic(database, *links);
   if (!traffic) return fail_text(traffic.error());
   const std::size_t bins = traffic->bins().count;
+  if (bins == 0) traffic = read_counted(database, *links);
+  if (!traffic) return fail_text(traffic.error());
   json out = {{"count", links->size()}, {"topology", topology_part(*links, nodes, *traffic)}, {"samples", bins != 0}};
   if (bins == 0) return out;
   json times = json::array();

@@ -106,13 +106,22 @@ TextResult<TimeBins> time_bins(Database& database, const char* table, const char
   }
   if (const std::string error = database.error(); !error.empty()) return fail_text(error);
   if (!any) return bins;
-  // A whole number of sampling intervals in a bin, so that each has as many samples.
-  const std::int64_t span = last - bins.first_ps;
-  bins.width_ps = std::max<std::int64_t>(1, smallest);
+  // Over the whole run, as all charts over time have the same axis; where nothing was sampled there was nothing. A
+  // whole number of sampling intervals in a bin, so that each has as many samples.
+  const auto simulated = one_number(database, "SELECT simulated_ps FROM run");
+  if (!simulated) return fail_text(simulated.error());
+  bins.end_ps = std::max(last + std::max<std::int64_t>(1, smallest), *simulated);
+  if (smallest == 0) {  // one instant
+    bins.width_ps = std::max<std::int64_t>(1, bins.end_ps - bins.first_ps);
+    bins.count = 1;
+    return bins;
+  }
+  bins.first_ps %= smallest;
+  const std::int64_t intervals = (std::max(last, *simulated - 1) - bins.first_ps) / smallest + 1;
   const auto wanted = static_cast<std::int64_t>(bins_max);
-  const std::int64_t intervals = span / bins.width_ps + 1;
-  bins.width_ps *= (intervals + wanted - 1) / wanted;
-  bins.count = static_cast<std::size_t>(span / bins.width_ps + 1);
+  const std::int64_t together = (intervals + wanted - 1) / wanted;
+  bins.width_ps = smallest * together;
+  bins.count = static_cast<std::size_t>((intervals + together - 1) / together);
   return bins;
 }
 

@@ -90,6 +90,21 @@ class Command(unittest.TestCase):
         self.check_refused(["results.db", "-o", "/dev/full"], "cannot write /dev/full: is there and is no ordinary file")
         self.check_refused(["results.db", "-o", "."], "cannot write .: is a folder")
 
+    def test_simulated_runs_repeat(self):
+        """rocelab sim: the same scenario and seed give the same bytes, on one thread or two; another seed gives others"""
+        def simulate(name, *words):
+            subprocess.run([ROCELAB, "sim", os.path.join(ROOT, "tests/sim/report/web_search.toml"), "--quiet", "--out",
+                            self.path(name), *words], check=True, timeout=120)
+            self.assertTrue(os.path.exists(self.path(name + ".timing")))
+            return pathlib.Path(self.path(name)).read_bytes()
+        first = simulate("first.db")
+        self.assertTrue(first == simulate("again.db"))
+        self.assertTrue(first == simulate("threads.db", "--threads", "2"))
+        self.assertFalse(first == simulate("other.db", "--seed", "2"))
+        for table, least in (("flow", 10), ("link_sample", 100), ("queue_sample", 100), ("counter", 100)):
+            count = sqlite3.connect(self.path("first.db")).execute(f"SELECT count(*) FROM {table}").fetchone()[0]
+            self.assertGreaterEqual(count, least, table)
+
     def test_usage(self):
         """no file, three files, two files for CSV: mistakes on the command line"""
         for words in ([], ["a", "b", "c"], ["--what", "a"]):

@@ -71,6 +71,18 @@ class Routing {
     return state.ports[group.first + choose(state, entry, group, key, now, queues)];
   }
 
+  /// What egress() will say, if that can be told without changing anything; else kNoRoute. For prefetching.
+  unsigned likely_egress(std::uint32_t switch_index, RouteKey key) const {
+    const SwitchState& state = states_[switch_index];
+    const HostPlace place = hosts_[key.destination];
+    const RouteEntry entry = state.by_host == nullptr ? state.by_edge[place.edge] : state.by_host[key.destination];
+    if ((entry & kEntryPort) != 0) return entry == kEntryNone ? kNoRoute : entry & ~unsigned{kEntryPort};
+    if (entry == kEntryLocal) return place.port;
+    if (options_.policy != RoutingPolicy::kEcmp) return kNoRoute;
+    const PortGroup group = state.groups[entry];
+    return state.ports[group.first + scaled(mixed(key.flow_hash ^ state.salt), group.count)];
+  }
+
   const RoutingOptions& options() const { return options_; }
   const std::vector<RoutingEpoch>& epochs() const { return epochs_; }
   const RoutingMap& map() const { return map_; }

@@ -47,6 +47,25 @@ void Switch::handle_event(Context& context, const Event& event) {
     send_resumes(context);
 }
 
+void Switch::prepare(const Event& event) const {
+  const SwitchPort& side = ports_[event.port];
+  if (event.kind == event_kind::kArrival) {
+    const auto* packet = reinterpret_cast<const Packet*>(static_cast<std::uintptr_t>(event.argument));
+    side.port.prefetch_rx();
+    const Class& cls = classes_[packet->priority];
+    if (cls.queues == nullptr || packet->destination >= host_count_) return;
+    __builtin_prefetch(&cls.groups[event.port], 1);
+    const unsigned out = routing_.likely_egress(index_, RouteKey{packet->destination, packet->flow_hash});
+    if (out == kNoRoute) return;
+    ports_[out].port.prefetch_tx();
+    __builtin_prefetch(&ports_[out].queued_bytes, 1);
+    __builtin_prefetch(&cls.queues[out], 1);
+  } else if (event.kind == event_kind::kPortFree) {
+    side.port.prefetch_tx();
+    __builtin_prefetch(&side.queued_bytes, 1);
+  }
+}
+
 void Switch::arrive(Context& context, unsigned port, Packet* packet) {
   SwitchPort& in = ports_[port];
   Egress egress{*this, in};

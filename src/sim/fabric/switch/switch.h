@@ -42,6 +42,7 @@ class Switch final : public Node {
   void set_link_effects(unsigned port, const LinkEffectsOptions& effects);
 
   void handle_event(Context& context, const Event& event) override;
+  void prepare(const Event& event) const override;
 
   unsigned port_count() const { return static_cast<unsigned>(ports_.size()); }
   const Port& port(unsigned port) const { return ports_[port].port; }

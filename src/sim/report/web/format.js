@@ -14,6 +14,7 @@ function significant(value, digits) {
 
 function withUnit(value, units, digits) {
   if (value === null || value === undefined || Number.isNaN(value)) return '–';
+  if (value === 0) return '0 ' + units[units.length - 1][1];
   const unit = units.find(([size]) => Math.abs(value) >= size * 0.99995) || units[units.length - 1];
   return significant(value / unit[0], digits || 4) + ' ' + unit[1];
 }

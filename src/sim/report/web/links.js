@@ -31,9 +31,9 @@ function topologyCard(cards, runs) {
   const mode = element('select', {'aria-label': 'What is shown'});
   const setUp = () => {
     const frames = state.difference ? 0 : state.run.links.topology.frames.length;
-    mode.replaceChildren(...[['mean', 'mean of the run'], ['peak', 'peak']].concat(frames ? [['time', 'at a time']] : [])
+    mode.replaceChildren(...[['mean', 'mean of the run']].concat(state.run.links.samples ? [['peak', 'peak']] : []).concat(frames ? [['time', 'at a time']] : [])
       .map(([value, label]) => element('option', {value, text: label})));
-    if (state.mode === 'time' && !frames) state.mode = 'mean';
+    if ((state.mode === 'time' && !frames) || !state.run.links.samples) state.mode = 'mean';
     mode.value = state.mode;
     slider.max = String(Math.max(0, frames - 1));
     state.frame = Math.min(state.frame, Math.max(0, frames - 1));
@@ -119,7 +119,7 @@ function topologyOption({nodes, links, difference}) {
   const symbolSize = (node) => (node.isSwitch ? 13 : 8) * (nodes.length > 150 ? 0.6 : 1);
   const switches = nodes.filter((node) => node.isSwitch).length;
   return baseOption({
-    grid: {left: 12, right: 86, top: 12, bottom: 26},
+    grid: {left: 12, right: 86, top: 12, bottom: 26, outerBoundsMode: 'none'},
     legend: {show: false},
     tooltip: tooltipOption({triggerOn: 'none', formatter: ({data}) => data.tip()}),
     xAxis: Object.assign({type: 'value', show: false}, extent('x')),
@@ -231,7 +231,7 @@ function busiestOption(run) {
   const cells = [];
   busiest.forEach((row, y) => row.values.forEach((value, x) => cells.push([x, y, value / 100])));
   return baseOption({
-    grid: {left: 190, right: 86, top: 12, bottom: 48},
+    grid: {left: 190, right: 86, top: 12, bottom: 48, outerBoundsMode: 'none'},
     legend: {show: false},
     tooltip: tooltipOption({trigger: 'item', formatter: ({data}) => tipRows(busiest[data[1]].name, [
       {name: `${formatTime(times[data[0]], 3)} to ${formatTime(times[data[0]] + width, 3)}`, value: formatShare(data[2])},

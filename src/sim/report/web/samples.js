@@ -39,7 +39,7 @@ function lines(cards, runs, settings) {
 }
 
 function linesOption(shown, {part, key, axisName, format}, both) {
-  const end = Math.max(...shown.map((run) => run[part].times[run[part].times.length - 1] + run[part].width));
+  const end = Math.max(...shown.map((run) => run.run.simulated_ps));
   const unit = timeUnit(end);
   const series = shown.flatMap((run) => run[part][key].map((line, i) => ({
     name: both ? `${run.label}: ${line.name}` : line.name, type: 'line', showSymbol: run[part].times.length < 3, symbolSize: 6,
@@ -51,12 +51,10 @@ function linesOption(shown, {part, key, axisName, format}, both) {
     tooltip: tooltipOption({trigger: 'axis', formatter: (points) => tipRows(
       'at ' + formatTime(points[0].axisValue * unit.scale),
       points.map((p) => ({name: p.seriesName, color: p.color, value: format(p.value[1])})))}),
-    xAxis: axis({type: 'value', name: `simulated time (${unit.name})`, min: 0, max: niceEnd(end / unit.scale), axisLabel: {formatter: (v) => significant(v, 4)}}),
+    xAxis: axis({type: 'value', name: `simulated time (${unit.name})`, min: 0, max: end / unit.scale, axisLabel: {formatter: (v) => significant(v, 4)}}),
     yAxis: yAxis({type: 'value', name: axisName, min: 0, axisLabel: {formatter: (v) => format(v, 3)}}),
     dataZoom: [{type: 'inside', filterMode: 'none', zoomOnMouseWheel: 'ctrl'}],
     series,
   });
 }
 
-// An axis that ends where the data do, without odd digits.
-const niceEnd = (value) => Number(value.toPrecision(4));

@@ -52,7 +52,7 @@ function baseOption(extra) {
   return Object.assign({
     animation: false,
     textStyle: {color: theme.ink, fontFamily: getComputedStyle(document.body).fontFamily},
-    grid: {left: 68, right: 24, top: 46, bottom: 48},
+    grid: {left: 68, right: 24, top: 46, bottom: 44, outerBoundsMode: 'none'},
     legend: {type: 'scroll', top: 4, left: 'center', itemWidth: 18, itemHeight: 10, textStyle: {color: theme.soft, fontSize: 12},
       inactiveColor: theme.line, pageTextStyle: {color: theme.soft}, pageIconColor: theme.soft},
     tooltip: tooltipOption(),

@@ -28,13 +28,13 @@ function timelineOption(timeline, end) {
     bars[operation].push({value: [lane, start / unit.scale, stop / unit.scale], bytes, label, open, start, stop});
   }
   return baseOption({
-    grid: {left: 120, right: 24, top: 40, bottom: 48},
+    grid: {left: 120, right: 24, top: 40, bottom: 48, outerBoundsMode: 'none'},
     tooltip: tooltipOption({trigger: 'item', formatter: ({data, seriesName}) => tipRows(
       `${seriesName}${data.label ? ': ' + data.label : ''}`, [
         {name: 'rank', value: timeline.lanes[data.value[0]]}, {name: 'from', value: formatTime(data.start, 5)},
         {name: data.open ? 'not finished by' : 'to', value: formatTime(data.stop, 5)}, {name: 'took', value: formatTime(data.stop - data.start)},
         {name: 'moved', value: formatSize(data.bytes)}])}),
-    xAxis: axis({type: 'value', name: `simulated time (${unit.name})`, min: timeline.start / unit.scale, max: niceEnd(end / unit.scale), axisLabel: {formatter: (v) => significant(v, 5)}}),
+    xAxis: axis({type: 'value', name: `simulated time (${unit.name})`, min: timeline.start / unit.scale, max: end / unit.scale, axisLabel: {formatter: (v) => significant(v, 5)}}),
     yAxis: axis({type: 'category', inverse: true, data: timeline.lanes, splitLine: {show: false}, axisLabel: {width: 108, overflow: 'truncate'}}),
     dataZoom: [{type: 'inside', filterMode: 'weakFilter', zoomOnMouseWheel: 'ctrl'}],
     series: timeline.operations.map((name, i) => ({

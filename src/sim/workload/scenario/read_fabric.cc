@@ -55,7 +55,7 @@ void read_pfc(Section section, Scenario& out) {
 
 void read_ecn(Section section, Scenario& out) {
   const auto control = out.hosts.engine.congestion_control;
-  bool enabled = control == rxe::CongestionControl::kDcqcn;
+  bool enabled = control == rxe::CongestionControl::kDcqcn || out.reps;
   section.boolean("enabled", enabled);
   EcnOptions ecn;
   ecn.rate_bps = 25'000'000'000;
@@ -127,8 +127,12 @@ void read_routing(Section section, Scenario& out) {
                           {"flowlet", Policy::kFlowlet},
                           {"adaptive", Policy::kAdaptive},
                           {"reps", Policy::kReps}});
-  // REPS: the switches hash as ever, the sender gives each packet its entropy.
-  if (policy == Policy::kReps) out.hosts.engine.entropy = rxe::Entropy::kRecycled;
+  out.reps = policy == Policy::kReps;
+  if (out.reps) {
+    // The hosts choose a UDP source port per packet, the switches hash it; each ACK brings a port and its mark back.
+    out.hosts.engine.entropy = rxe::Entropy::kRecycled;
+    out.hosts.engine.ack_policy = rxe::AckPolicy::kEveryPacket;
+  }
   out.routing.policy = policy == Policy::kSpray      ? RoutingPolicy::kSpray
                        : policy == Policy::kFlowlet  ? RoutingPolicy::kFlowlet
                        : policy == Policy::kAdaptive ? RoutingPolicy::kAdaptive

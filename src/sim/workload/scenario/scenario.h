@@ -69,6 +69,7 @@ struct Scenario {
   std::string capture_path;  ///< HostOptions refers to it
   TransportSettings transport;
   RoutingOptions routing;
+  bool reps = false;                                   ///< entropy by packet, recycled (see [routing])
   base::Duration convergence = base::Duration::ms(1);  ///< from a failure to the new tables
   std::vector<WorkloadInfo> workloads;
   Plan plan;

@@ -29,18 +29,18 @@ void write_fabric(ResultsWriter& writer, const MadeUpRun& run) {
                  .x = static_cast<std::int32_t>(i) * 1000,
                  .y = 0});
   }
-  const auto width = static_cast<std::int32_t>(hosts) * 1000;
+  const std::int64_t width = static_cast<std::int64_t>(hosts) * 1000;
   for (std::uint32_t i = 0; i < run.leaves + run.spines; ++i) {
     const bool leaf = i < run.leaves;
     const std::uint32_t index = leaf ? i : i - run.leaves;
-    const auto of = static_cast<std::int32_t>(leaf ? run.leaves : run.spines);
+    const auto of = static_cast<std::int64_t>(leaf ? run.leaves : run.spines);
     const std::string name = (leaf ? "leaf" : "spine") + std::to_string(index);
     writer.node({.id = hosts + i,
                  .is_switch = true,
                  .name = name,
                  .tier = leaf ? 1u : 2u,
                  .pod = leaf ? index : 0,
-                 .x = (2 * static_cast<std::int32_t>(index) + 1) * width / (2 * of) - 500,
+                 .x = static_cast<std::int32_t>((2 * static_cast<std::int64_t>(index) + 1) * width / (2 * of) - 500),
                  .y = leaf ? 1000 : 2000});
   }
   std::uint32_t id = 0;

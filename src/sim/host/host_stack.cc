@@ -14,7 +14,8 @@ namespace {
 
 /// QP numbers behind those of the flows, for processes.
 constexpr std::uint32_t kProcessQpns = 0x1000;
-constexpr std::uint32_t kCompletionsMin = 32;
+/// The flows' completion queue grows when it has to; it is emptied in each event.
+constexpr std::uint32_t kCompletionsMax = 1u << 22;
 /// Elided memory: more than the arenas of any number of connections.
 constexpr std::uint64_t kElidedBytes = 1ull << 62;
 constexpr std::uint32_t kAllAccess =
@@ -59,7 +60,7 @@ HostStack::HostStack(Host& host) : host_(host), device_(device_options(host)) {
   [[maybe_unused]] const auto v2 = device_.set_gid(0, {.gid = gid, .type = rxe::GidType::kRoceV2, .valid = true});
   [[maybe_unused]] const auto v1 = device_.set_gid(1, {.gid = gid, .type = rxe::GidType::kRoceV1, .valid = true});
   if (const auto pd = device_.alloc_pd()) pd_ = *pd;
-  if (const auto cq = device_.create_cq(kCompletionsMin, nullptr)) cq_ = *cq;
+  if (const auto cq = device_.create_cq(kCompletionsMax, nullptr)) cq_ = *cq;
   rxe::MrInit region{.pd = pd_, .host = nullptr, .length = kElidedBytes, .iova = 0, .access = kAllAccess};
   if (host.options_.payload != PayloadMode::kElided) {
     region.length = std::max<std::uint64_t>(host.connections_.memory_bytes(), 1);
@@ -77,8 +78,6 @@ HostStack::~HostStack() = default;
 bool HostStack::open(Context& context, ConnectionId id) {
   Connection& connection = host_.connections_.at(id);
   const ConnectionOptions& options = *connection.options;
-  cq_needed_ += std::uint32_t{options.send_depth} + options.receive_depth;
-  if (cq_needed_ > device_.cq_capacity(cq_) && !device_.resize_cq(cq_, cq_needed_)) return false;
   rxe::QpInit init;
   init.type = options.type;
   init.pd = pd_;
@@ -144,7 +143,6 @@ base::Result<void> HostStack::post_receive(TimePoint now, const Connection& conn
 void HostStack::close(Context&, ConnectionId id) {
   Connection& connection = host_.connections_.at(id);
   [[maybe_unused]] const auto gone = device_.destroy_qp(ConnectionTable::qpn_of(id));
-  cq_needed_ -= std::uint32_t{connection.options->send_depth} + connection.options->receive_depth;
   while (connection.first_request != kNoRequest) host_.connections_.pop(connection);
   connection.in_engine = 0;
   connection.state = ConnectionState::kClosed;

@@ -54,6 +54,8 @@ class HostStack final : public rxe::TxSink {
   void deliver_next(Context& context);
   /// A kLinger event.
   void handle_linger(Context& context, ConnectionId id);
+  /// With real bytes: the memory that a connection's arena begins at; nullptr otherwise.
+  std::byte* arena(std::uint64_t offset) { return memory_ == nullptr ? nullptr : memory_.get() + offset; }
   /// With real bytes: does the memory where messages of `id` arrive hold what the peer sends, so far as `bytes`?
   bool delivered(ConnectionId id, std::uint64_t bytes) const;
 
@@ -92,7 +94,6 @@ class HostStack final : public rxe::TxSink {
   rxe::PdId pd_{};
   rxe::CqId cq_{};
   rxe::MrInfo region_;
-  std::uint32_t cq_needed_ = 0;  ///< completions that may be outstanding
   std::unique_ptr<std::byte[], Free> memory_;
   std::vector<std::uint64_t> timers_;  ///< pending kTimer events, the earliest last
   DelayLine<rxe::Completion> completions_;

@@ -60,6 +60,7 @@ int run(const SimArguments& arguments) {
     if (!arguments.quiet) print_scenario(s);
     return 0;
   }
+  StopSignal stop;
   // Before the run: an unwritable path is better known now.
   std::optional<sim::ResultsWriter> writer;
   if (!arguments.out.empty()) {
@@ -69,7 +70,6 @@ int run(const SimArguments& arguments) {
   }
 
   CostMeter meter;
-  StopSignal stop;
   ProgressLine progress(s, stop, !arguments.quiet);
   (*experiment)->run(&progress);
   progress.clear();

@@ -33,6 +33,37 @@ TEST_CASE("validation: DCQCN gives two long flows equal shares and the link is u
   CHECK(200e6 * 8e3 / ends > 0.85 * goodput);
 }
 
+TEST_CASE("validation: under DCQCN's fixed point of two flows the queue stands just above Kmin", "[sim][validation]") {
+  ScenarioRun run(
+      "[topology]\nkind = \"dumbbell\"\n[host]\nprofile = \"ideal\"\n[transport]\ncongestion = \"dcqcn\"\n"
+      "[sampling]\ninterval = \"20us\"\n"
+      "[[workload]]\nkind = \"incast\"\nname = \"a\"\nsources = [\"host0\"]\ndestinations = [\"host2\"]\nbytes = "
+      "\"400MB\"\n"
+      "[[workload]]\nkind = \"incast\"\nname = \"b\"\nsources = [\"host1\"]\ndestinations = [\"host3\"]\nbytes = "
+      "\"400MB\"\n");
+  // Zhu et al., "ECN or Delay: Lessons Learnt from Analysis of DCQCN and TIMELY", CoNEXT 2016, equation 11, in packets:
+  // p* is about the cube root of R_AI N^2 / (tau' C^2) * (1 / B + N / (T C))^2; the queue marks so many at
+  // Kmin + p* (Kmax - Kmin) / Pmax.
+  constexpr double kPacket = 1024 + 82, kFlows = 2;
+  constexpr double kCapacity = 100e9 / 8 / kPacket, kIncrease = 40e6 / 8 / kPacket, kTimer = 55e-6,
+                   kBytes = 10e6 / kPacket;
+  const double once = 1 / kBytes + kFlows / (kTimer * kCapacity);
+  const double marked = std::cbrt(kIncrease * kFlows * kFlows / (kTimer * kCapacity * kCapacity) * once * once);
+  const double expected = 400e3 + marked * 1200e3 / 0.2;
+  double sum = 0;
+  std::uint64_t count = 0;
+  for (const sim::QueueLengthSample& sample : run.experiment().network().switches()[0]->samples().queues) {
+    const bool middle = sample.port == 2 && sample.priority == 3;
+    if (!middle || sample.at_ps < 40'000'000'000 || sample.at_ps > 60'000'000'000) continue;
+    sum += sample.bytes;
+    ++count;
+  }
+  REQUIRE(count > 500);
+  const double mean = sum / static_cast<double>(count);
+  INFO("mean queue " << mean << " bytes, fixed point " << expected);
+  CHECK(std::abs(mean - expected) < 0.1 * expected);
+}
+
 TEST_CASE("validation: three flows into one host leave the fourth what max-min fairness gives it",
           "[sim][validation]") {
   // host0, host1 and host4 send to host2: a third each. host1 also sends to host3: what is left of its link, two

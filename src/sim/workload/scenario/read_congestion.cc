@@ -84,21 +84,29 @@ void read_swift(Section section, rxe::SwiftParameters& p) {
   section.finish();
 }
 
+struct Longest {
+  base::Duration rtt;
+  std::uint32_t switches = 0;
+};
+
 /// The longest way there and back of a full packet on the empty network, from the first and the last host to all
 /// others.
-base::Duration longest_rtt(const Topology& topology, std::uint32_t packet_bytes) {
+Longest longest_path(const Topology& topology, std::uint32_t packet_bytes) {
   PathFinder finder(topology);
   PacketShape shape;
   shape.payload_bytes = packet_bytes;
   shape.ack_bytes = packet_bytes;
-  std::uint64_t longest = 0;
+  std::uint64_t longest = 1;
+  std::size_t links = 1;
   for (std::uint32_t h = 0; h < topology.host_count; ++h) {
     for (const std::uint32_t from : {0u, topology.host_count - 1}) {
       if (from == h) continue;
-      longest = std::max(longest, ideal_completion_ps(finder.path(from, h), packet_bytes, shape));
+      const std::vector<PathLink> path = finder.path(from, h);
+      longest = std::max(longest, ideal_completion_ps(path, packet_bytes, shape));
+      links = std::max(links, path.size());
     }
   }
-  return base::Duration::ps(static_cast<std::int64_t>(std::max<std::uint64_t>(longest, 1)));
+  return {base::Duration::ps(static_cast<std::int64_t>(longest)), static_cast<std::uint32_t>(links - 1)};
 }
 
 }  // namespace
@@ -122,7 +130,9 @@ void read_congestion(Section& transport, Scenario& out) {
   if (!transport.failed() && out.topology.host_count > 1) {
     const std::uint64_t payload =
         out.transport.payload_bytes != 0 ? out.transport.payload_bytes : out.transport.mtu_bytes;
-    p.base_rtt = longest_rtt(out.topology, static_cast<std::uint32_t>(payload) + 82);
+    const Longest longest = longest_path(out.topology, static_cast<std::uint32_t>(payload) + 82);
+    p.base_rtt = longest.rtt;
+    p.swift.hops = longest.switches;
   }
   read_time(transport, "base_rtt", p.base_rtt);
   transport.bytes("window", p.window_bytes, {0, kBytesMax});

@@ -34,24 +34,6 @@ bool acknowledge_before(Qp& qp, std::uint64_t upto) {
   return true;
 }
 
-/// The peer has made progress: the counts of retries start anew, the timer too, and what is done retires.
-void note_progress(Engine& engine, Qp& qp, TimePoint now) {
-  RequesterState& requester = qp.requester;
-  requester.retries_left = qp.attr.retry_cnt;
-  requester.rnr_retries_left = qp.attr.rnr_retry;
-  requester.repeating = false;
-  if (requester.next_psn < requester.unacked_psn) {  // packets thought lost had arrived after all
-    requester::rewind(qp, requester.unacked_psn);
-  }
-  if (!requester.outstanding()) {
-    qp.timers.disarm(engine.timers, Deadline::kAck);
-  } else if (qp.ack_timeout != Duration() && !requester.waiting_rnr) {
-    qp.timers.arm(engine.timers, Deadline::kAck, now + qp.ack_timeout);
-  }
-  retire(engine, qp, now);
-  if (requester.send_position != qp.send_queue.tail()) engine.ready.add(qp);
-}
-
 /// Acknowledges, and notes progress if there was any. The QP may be in ERR afterwards.
 bool advance(Engine& engine, Qp& qp, TimePoint now, std::uint64_t upto) {
   const std::uint64_t before = qp.requester.unacked_psn;
@@ -72,8 +54,13 @@ bool retry(Engine& engine, Qp& qp, TimePoint now, VendorError reason) {
     return false;
   }
   --requester.retries_left;
-  requester::rewind(qp, requester.unacked_psn);
-  if (qp.ack_timeout != Duration()) qp.timers.arm(engine.timers, Deadline::kAck, now + qp.ack_timeout);
+  if (qp.selective == nullptr) {
+    requester::rewind(qp, requester.unacked_psn);
+  } else {
+    selective::probe(qp);
+  }
+  const Duration timeout_next = requester::ack_timeout(engine, qp);
+  if (timeout_next != Duration()) qp.timers.arm(engine.timers, Deadline::kAck, now + timeout_next);
   engine.ready.add(qp);
   return true;
 }
@@ -91,43 +78,6 @@ void handle_sequence_nak(Engine& engine, Qp& qp, TimePoint now) {
   // A duplicate of a NAK that has been obeyed, or one that crossed an RNR NAK.
   if (requester.next_psn == requester.unacked_psn || requester.waiting_rnr) return;
   retry(engine, qp, now, VendorError::kSequenceRetries);
-}
-
-void handle_rnr_nak(Engine& engine, Qp& qp, TimePoint now, std::uint8_t timer_code) {
-  ++engine.counters.rcvd_rnr_err;
-  RequesterState& requester = qp.requester;
-  if (requester.waiting_rnr) return;
-  if (qp.attr.rnr_retry != kRnrRetryForever) {
-    if (requester.rnr_retries_left == 0) {
-      ++engine.counters.retry_rnr_exceeded_err;
-      fail_front(engine, qp, now, WcStatus::kRnrRetryExcErr, VendorError::kRnrRetries);
-      return;
-    }
-    --requester.rnr_retries_left;
-  }
-  requester::rewind(qp, requester.unacked_psn);
-  requester.waiting_rnr = true;
-  qp.timers.disarm(engine.timers, Deadline::kAck);
-  qp.timers.arm(engine.timers, Deadline::kRnr, now + wire::rnr_timer(timer_code));
-}
-
-/// A NAK that ends the QP: the request that it names is the oldest.
-void handle_fatal_nak(Engine& engine, Qp& qp, TimePoint now, const wire::Aeth& aeth) {
-  using wire::NakCode;
-  if (aeth.kind() != wire::AethKind::kNak) {
-    fail_front(engine, qp, now, WcStatus::kBadRespErr, VendorError::kNakReserved);
-    return;
-  }
-  switch (static_cast<NakCode>(aeth.code())) {
-    case NakCode::kInvalidRequest:
-      return fail_front(engine, qp, now, WcStatus::kRemInvReqErr, VendorError::kNakInvalidRequest);
-    case NakCode::kRemoteAccessError:
-      return fail_front(engine, qp, now, WcStatus::kRemAccessErr, VendorError::kNakRemoteAccess);
-    case NakCode::kRemoteOperationalError:
-      return fail_front(engine, qp, now, WcStatus::kRemOpErr, VendorError::kNakRemoteOperational);
-    default:
-      return fail_front(engine, qp, now, WcStatus::kBadRespErr, VendorError::kNakReserved);
-  }
 }
 
 void handle_acknowledge(Engine& engine, Qp& qp, TimePoint now, const wire::Aeth& aeth, std::uint64_t psn) {
@@ -153,7 +103,8 @@ void handle_answer(Engine& engine, Qp& qp, TimePoint now, const wire::Packet& pa
   }
   if (qp.state == QpState::kErr) return;
   SendWqe& wqe = qp.send_queue.front();  // what came before has retired, and what it is has been begun
-  const AnswerVerdict verdict = accept_answer(engine, qp, wqe, static_cast<std::uint32_t>(psn - wqe.first_psn), packet);
+  const AnswerVerdict verdict =
+      accept_answer(engine, qp, wqe, qp.send_queue.head(), static_cast<std::uint32_t>(psn - wqe.first_psn), packet);
   if (verdict.status != WcStatus::kSuccess) {
     ++engine.counters.drop_bad_response;
     fail_front(engine, qp, now, verdict.status, verdict.reason);
@@ -163,13 +114,14 @@ void handle_answer(Engine& engine, Qp& qp, TimePoint now, const wire::Packet& pa
   note_progress(engine, qp, now);
 }
 
-/// Congestion control hears of it once the requests that it finished have retired.
-void report_ack(Engine& engine, Qp& qp, TimePoint now, const wire::Packet& packet, std::uint64_t before,
-                std::uint64_t psn) {
-  const RequesterState& requester = qp.requester;
-  qp.congestion->on_ack(now, {.bytes = (requester.unacked_psn - before) * qp.mtu,
+/// What the choice of ports and congestion control hear of a response, once the requests that it finished have retired:
+/// `packets` are newly acknowledged, `psn` is what it answers.
+void hear(Engine& engine, Qp& qp, TimePoint now, const wire::Packet& packet, std::uint64_t packets, std::uint64_t psn) {
+  if (qp.entropy != nullptr) qp.entropy->on_ack(now, packet.path.udp_source_port, packet.bth.becn);
+  if (qp.congestion == nullptr || qp.state == QpState::kErr) return;
+  qp.congestion->on_ack(now, {.bytes = packets * qp.mtu,
                               .psn = psn,
-                              .next_psn = requester.next_psn,
+                              .next_psn = qp.requester.next_psn,
                               .ecn_echo = packet.bth.becn,
                               .telemetry = packet.telemetry});
   keep_congestion_timer(engine, qp);
@@ -177,8 +129,67 @@ void report_ack(Engine& engine, Qp& qp, TimePoint now, const wire::Packet& packe
 
 }  // namespace
 
+void note_progress(Engine& engine, Qp& qp, TimePoint now) {
+  RequesterState& requester = qp.requester;
+  requester.retries_left = qp.attr.retry_cnt;
+  requester.rnr_retries_left = qp.attr.rnr_retry;
+  requester.repeating = false;
+  if (requester.next_psn < requester.unacked_psn) {  // packets thought lost had arrived after all
+    requester::rewind(qp, requester.unacked_psn);
+  }
+  if (!requester.outstanding()) {
+    qp.timers.disarm(engine.timers, Deadline::kAck);
+  } else if (requester::ack_timeout(engine, qp) != Duration() && !requester.waiting_rnr) {
+    qp.timers.arm(engine.timers, Deadline::kAck, now + requester::ack_timeout(engine, qp));
+  }
+  retire(engine, qp, now);
+  if (requester.send_position != qp.send_queue.tail()) engine.ready.add(qp);
+}
+
+void handle_rnr_nak(Engine& engine, Qp& qp, TimePoint now, std::uint8_t timer_code) {
+  ++engine.counters.rcvd_rnr_err;
+  RequesterState& requester = qp.requester;
+  if (requester.waiting_rnr) return;
+  if (qp.attr.rnr_retry != kRnrRetryForever) {
+    if (requester.rnr_retries_left == 0) {
+      ++engine.counters.retry_rnr_exceeded_err;
+      fail_front(engine, qp, now, WcStatus::kRnrRetryExcErr, VendorError::kRnrRetries);
+      return;
+    }
+    --requester.rnr_retries_left;
+  }
+  if (qp.selective == nullptr) requester::rewind(qp, requester.unacked_psn);
+  requester.waiting_rnr = true;
+  qp.timers.disarm(engine.timers, Deadline::kAck);
+  qp.timers.arm(engine.timers, Deadline::kRnr, now + wire::rnr_timer(timer_code));
+}
+
+void handle_fatal_nak(Engine& engine, Qp& qp, TimePoint now, const wire::Aeth& aeth) {
+  using wire::NakCode;
+  if (aeth.kind() != wire::AethKind::kNak) {
+    fail_front(engine, qp, now, WcStatus::kBadRespErr, VendorError::kNakReserved);
+    return;
+  }
+  switch (static_cast<NakCode>(aeth.code())) {
+    case NakCode::kInvalidRequest:
+      return fail_front(engine, qp, now, WcStatus::kRemInvReqErr, VendorError::kNakInvalidRequest);
+    case NakCode::kRemoteAccessError:
+      return fail_front(engine, qp, now, WcStatus::kRemAccessErr, VendorError::kNakRemoteAccess);
+    case NakCode::kRemoteOperationalError:
+      return fail_front(engine, qp, now, WcStatus::kRemOpErr, VendorError::kNakRemoteOperational);
+    default:
+      return fail_front(engine, qp, now, WcStatus::kBadRespErr, VendorError::kNakReserved);
+  }
+}
+
 void handle_response(Engine& engine, Qp& qp, TimePoint now, const wire::Packet& packet) {
   const RequesterState& requester = qp.requester;
+  if (qp.selective != nullptr) [[unlikely]] {
+    const std::uint64_t delivered = selective::delivered(qp);
+    const std::uint64_t answered = selective::handle_response(engine, qp, now, packet);
+    hear(engine, qp, now, packet, selective::delivered(qp) - delivered, answered);
+    return;
+  }
   const std::uint32_t ahead =
       (packet.bth.psn.value() - static_cast<std::uint32_t>(requester.unacked_psn)) & wire::Psn::kMask;
   if (ahead >= requester.high_psn - requester.unacked_psn) {  // long acknowledged, or never sent
@@ -192,8 +203,7 @@ void handle_response(Engine& engine, Qp& qp, TimePoint now, const wire::Packet& 
   } else {
     handle_answer(engine, qp, now, packet, psn);
   }
-  if (qp.entropy != nullptr) qp.entropy->on_ack(now, packet.path.udp_source_port, packet.bth.becn);
-  if (qp.congestion != nullptr && qp.state != QpState::kErr) report_ack(engine, qp, now, packet, before, psn);
+  hear(engine, qp, now, packet, requester.unacked_psn - before, psn);
 }
 
 void handle_ack_timeout(Engine& engine, Qp& qp, TimePoint now) {
@@ -204,6 +214,8 @@ void handle_ack_timeout(Engine& engine, Qp& qp, TimePoint now) {
 
 void handle_rnr_timeout(Engine& engine, Qp& qp) {
   qp.requester.waiting_rnr = false;
+  // What came early and found no receive either was dropped.
+  if (qp.selective != nullptr && qp.requester.outstanding()) selective::probe(qp);
   engine.ready.add(qp);
 }
 

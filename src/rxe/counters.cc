@@ -23,6 +23,7 @@ constexpr CounterEntry kTable[] = {
     {"link_downed", &Counters::link_downed},
     {"rdma_sends", &Counters::rdma_sends},
     {"rdma_recvs", &Counters::rdma_recvs},
+    {"resent_pkts", &Counters::resent_pkts},
     {"sent_bytes", &Counters::sent_bytes},
     {"rcvd_bytes", &Counters::rcvd_bytes},
     {"cnp_sent", &Counters::cnp_sent},

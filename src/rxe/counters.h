@@ -27,8 +27,9 @@ struct Counters {
   std::uint64_t rdma_sends = 0;
   std::uint64_t rdma_recvs = 0;
   // ours
-  std::uint64_t sent_bytes = 0;  ///< payload
-  std::uint64_t rcvd_bytes = 0;  ///< payload
+  std::uint64_t resent_pkts = 0;  ///< request packets sent again
+  std::uint64_t sent_bytes = 0;   ///< payload
+  std::uint64_t rcvd_bytes = 0;   ///< payload
   std::uint64_t cnp_sent = 0;
   std::uint64_t cnp_handled = 0;
   std::uint64_t ecn_marked_rcvd = 0;

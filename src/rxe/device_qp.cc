@@ -109,6 +109,14 @@ void furnish(Engine& engine, Qp& qp, const QpInit& init) {
     qp.responder.held.reserve(init.cap.max_recv_sge);
   }
   qp.packet.bth.pkey = kDefaultPkey;
+  if (qp.type == QpType::kRc && engine.options.loss_recovery == LossRecovery::kSelectiveRepeat) {
+    qp.selective = std::make_unique<Selective>();
+  }
+  const wire::Transport transport = qp.selective != nullptr  ? wire::Transport::kSelective
+                                    : qp.type == QpType::kRc ? wire::Transport::kRc
+                                    : qp.type == QpType::kUc ? wire::Transport::kUc
+                                                             : wire::Transport::kUd;
+  qp.opcode_base = wire::opcode_value(transport, wire::Operation{});
   if (qp.is_datagram()) qp.mtu = mtu_bytes(engine.options.port_mtu);
   engine.pds.add_user(init.pd);
 }

@@ -32,17 +32,10 @@ bool from_peer(const Qp& qp, const wire::Packet& packet) {
          packet.path.encapsulation == path.encapsulation;
 }
 
-wire::Transport transport_of(QpType type) {
-  switch (type) {
-    case QpType::kRc:
-      return wire::Transport::kRc;
-    case QpType::kUc:
-      return wire::Transport::kUc;
-    case QpType::kUd:
-    case QpType::kGsi:
-      break;
-  }
-  return wire::Transport::kUd;
+/// Is the opcode one of the QP's service?
+bool of_service(const Qp& qp, wire::Opcode opcode) {
+  constexpr unsigned kOperationMask = 0x1f;
+  return wire::is_valid(opcode) && (static_cast<unsigned>(opcode) & ~kOperationMask) == qp.opcode_base;
 }
 
 void handle_cnp(Engine& engine, Qp& qp, TimePoint now) {
@@ -113,8 +106,7 @@ void Device::handle_packet(TimePoint now, const wire::Packet& packet) {
   }
   Qp& qp = *found;
   const bool cnp = packet.bth.opcode == wire::Opcode::kCnp;
-  if (!cnp && (!wire::is_valid(packet.bth.opcode) || wire::transport_of(packet.bth.opcode) != transport_of(qp.type)))
-      [[unlikely]] {
+  if (!cnp && !of_service(qp, packet.bth.opcode)) [[unlikely]] {
     ++engine.counters.drop_wrong_transport;
     return;
   }

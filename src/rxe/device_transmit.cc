@@ -21,7 +21,9 @@ bool owes_ack(Qp& qp) {
   return qp.responder.owed == OwedAck::kAck && !qp.responder.cnp_owed && qp.resources.first_active() == nullptr;
 }
 
-bool owes_only_ack(Qp& qp) { return owes_ack(qp) && qp.requester.send_position == qp.send_queue.tail(); }
+bool owes_only_ack(Qp& qp) {
+  return owes_ack(qp) && qp.selective == nullptr && qp.requester.send_position == qp.send_queue.tail();
+}
 
 /// Where packets go while the port is down: they are lost, and timers find out.
 class LostPackets final : public TxSink {

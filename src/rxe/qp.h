@@ -15,6 +15,7 @@
 #include "rxe/qp_timers.h"
 #include "rxe/receive_queue.h"
 #include "rxe/responder_resources.h"
+#include "rxe/selective.h"
 #include "rxe/send_queue.h"
 #include "rxe/srq.h"
 #include "rxe/types.h"
@@ -101,6 +102,7 @@ struct Qp {
   std::uint8_t priority = 0;  ///< of its path: which list of ready_list.h
   QpState state = QpState::kReset;
   QpType type;
+  std::uint8_t opcode_base = 0;  ///< the service's bits of an opcode
   Qpn qpn;
   std::uint32_t mtu = 1024;         ///< payload bytes of a whole packet: the path MTU, or what the device's options say
   Duration ack_timeout;             ///< zero: none
@@ -118,6 +120,7 @@ struct Qp {
   CompletionQueue* receive_cq = nullptr;
   std::unique_ptr<CongestionController> congestion;
   std::unique_ptr<EntropyChooser> entropy;  ///< none while all packets take one port
+  std::unique_ptr<Selective> selective;     ///< none under go-back-N
   std::unique_ptr<TelemetryEcho> echo;      ///< from the first request with telemetry on
   CnpGenerator cnp_generator;
   ReadyLink control_link;

@@ -2,6 +2,8 @@
 #include "rxe/qp_lifecycle.h"
 
 #include "rxe/completions.h"
+#include "rxe/selective_requester.h"
+#include "rxe/selective_responder.h"
 
 namespace rocelab::rxe {
 
@@ -15,6 +17,7 @@ void forget_sends(Qp& qp) {
   requester.cursor_psn = ~0ull;
   requester.answers_owed = 0;
   requester.waiting_rnr = requester.repeating = false;
+  if (qp.selective != nullptr) selective::forget_requests(qp);
   qp.draining = false;
 }
 
@@ -29,6 +32,11 @@ void flush_receives(Qp& qp, TimePoint now, VendorError reason) {
   HeldReceive& held = qp.responder.held;
   if (held.held()) complete_receive_error(qp, now, held.wr_id(), WcStatus::kWrFlushErr, reason);
   held.release();
+  if (qp.selective != nullptr) {
+    selective::forget_arrivals(qp, [&](const HeldReceive& early) {
+      complete_receive_error(qp, now, early.wr_id(), WcStatus::kWrFlushErr, reason);
+    });
+  }
   if (qp.srq != nullptr) return;  // what is posted there belongs to all its QPs
   for (; !qp.receive_queue.empty(); qp.receive_queue.pop()) {
     complete_receive_error(qp, now, qp.receive_queue.front().wr_id, WcStatus::kWrFlushErr, reason);
@@ -88,6 +96,10 @@ void reset_qp(Engine& engine, Qp& qp) {
   qp.receive_queue.clear();
   forget_responses(qp);
   qp.resources.resize(0);  // as many as the next life's max_dest_rd_atomic says
+  if (qp.selective != nullptr) {
+    selective::forget_arrivals(qp, [](const HeldReceive&) {});
+    qp.selective->responder.message = 0;
+  }
   ResponderState& responder = qp.responder;
   responder.held.release();
   responder.message = ResponderState::Message::kNone;

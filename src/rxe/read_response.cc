@@ -22,14 +22,15 @@ AnswerVerdict check_memory(Engine& engine, const Qp& qp, SendWqe& wqe, std::span
   return {};
 }
 
-AnswerVerdict check_read_response(const SendWqe& wqe, std::uint32_t mtu, std::uint32_t index,
+AnswerVerdict check_read_response(const SendWqe& wqe, bool selective, std::uint32_t mtu, std::uint32_t index,
                                   const wire::Packet& packet) {
   if (!wqe.is_read() || !wire::is_read_response(packet.bth.opcode)) return bad_response(VendorError::kUnexpectedOpcode);
   const bool last = index + 1 == wqe.packet_count;
   const bool starts = wire::starts_message(packet.bth.opcode);
-  if (wire::ends_message(packet.bth.opcode) != last) return bad_response(VendorError::kResponseOrder);
+  // Under selective repeat any part may have been asked for again.
+  if (!selective && wire::ends_message(packet.bth.opcode) != last) return bad_response(VendorError::kResponseOrder);
   // A READ that was asked for again starts anew in its middle.
-  if (index == 0 ? !starts : starts && !wqe.repeated) return bad_response(VendorError::kResponseOrder);
+  if (!selective && (index == 0 ? !starts : starts && !wqe.repeated)) return bad_response(VendorError::kResponseOrder);
   const std::uint32_t wanted = last ? wqe.length - index * mtu : mtu;
   if (packet.payload.length == wanted) return {};
   if (last && packet.payload.length > wanted) return {WcStatus::kLocLenErr, VendorError::kResponseTooLong};
@@ -38,9 +39,10 @@ AnswerVerdict check_read_response(const SendWqe& wqe, std::uint32_t mtu, std::ui
 
 }  // namespace
 
-AnswerVerdict accept_answer(Engine& engine, Qp& qp, SendWqe& wqe, std::uint32_t index, const wire::Packet& packet) {
-  const std::span pieces(qp.send_queue.pieces(qp.send_queue.head()), wqe.piece_count);
-  if (packet.bth.opcode == wire::Opcode::kRcAtomicAcknowledge) {
+AnswerVerdict accept_answer(Engine& engine, Qp& qp, SendWqe& wqe, std::uint64_t position, std::uint32_t index,
+                            const wire::Packet& packet) {
+  const std::span pieces(qp.send_queue.pieces(position), wqe.piece_count);
+  if (wire::operation_of(packet.bth.opcode) == wire::Operation::kAtomicAcknowledge) {
     if (!wqe.is_atomic()) return bad_response(VendorError::kUnexpectedOpcode);
     const AnswerVerdict verdict = check_memory(engine, qp, wqe, pieces);
     if (verdict.status != WcStatus::kSuccess) return verdict;
@@ -48,7 +50,7 @@ AnswerVerdict accept_answer(Engine& engine, Qp& qp, SendWqe& wqe, std::uint32_t 
     scatter(pieces, 0, {reinterpret_cast<const std::byte*>(&original), kAtomicBytes, {}});
     return {};
   }
-  AnswerVerdict verdict = check_read_response(wqe, qp.mtu, index, packet);
+  AnswerVerdict verdict = check_read_response(wqe, qp.selective != nullptr, qp.mtu, index, packet);
   if (verdict.status != WcStatus::kSuccess) return verdict;
   verdict = check_memory(engine, qp, wqe, pieces);
   if (verdict.status != WcStatus::kSuccess) return verdict;

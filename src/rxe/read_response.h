@@ -11,7 +11,9 @@ struct AnswerVerdict {
   VendorError reason = VendorError::kNone;
 };
 
-/// `index` is the packet's place among the request's PSNs. Nothing is written unless the verdict is success.
-AnswerVerdict accept_answer(Engine& engine, Qp& qp, SendWqe& wqe, std::uint32_t index, const wire::Packet& packet);
+/// `position` is the request's in the send queue, `index` the packet's place among its PSNs. Nothing is written unless
+/// the verdict is success.
+AnswerVerdict accept_answer(Engine& engine, Qp& qp, SendWqe& wqe, std::uint64_t position, std::uint32_t index,
+                            const wire::Packet& packet);
 
 }  // namespace rocelab::rxe

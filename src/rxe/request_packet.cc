@@ -48,7 +48,7 @@ PieceCursor cursor_at(const SendPiece* pieces, std::uint32_t offset) {
 }  // namespace
 
 void set_payload(Engine& engine, Qp& qp, std::uint64_t position, const SendWqe& wqe, std::uint32_t offset,
-                 std::uint32_t length) {
+                 std::uint32_t length, std::uint64_t psn) {
   wire::Payload& payload = qp.packet.payload;
   payload.length = length;
   payload.pieces = {};
@@ -65,7 +65,7 @@ void set_payload(Engine& engine, Qp& qp, std::uint64_t position, const SendWqe& 
   if (length == 0) return;
   RequesterState& requester = qp.requester;
   PieceCursor cursor;
-  if (offset != 0) cursor = requester.cursor_psn == requester.next_psn ? requester.cursor : cursor_at(pieces, offset);
+  if (offset != 0) cursor = requester.cursor_psn == psn ? requester.cursor : cursor_at(pieces, offset);
   std::size_t count = 0;
   for (std::uint32_t left = length; left != 0;) {
     const SendPiece& piece = pieces[cursor.piece];
@@ -84,13 +84,12 @@ void set_payload(Engine& engine, Qp& qp, std::uint64_t position, const SendWqe& 
   }
   // Where the message's next packet begins, if this one is taken.
   requester.cursor = cursor;
-  requester.cursor_psn = requester.next_psn + 1;
+  requester.cursor_psn = psn + 1;
 }
 
-void build_request(Engine& engine, Qp& qp, const SendWqe& wqe) {
-  RequesterState& requester = qp.requester;
+void build_request(Engine& engine, Qp& qp, const SendWqe& wqe, std::uint64_t position, std::uint64_t psn) {
   wire::Packet& packet = qp.packet;
-  const auto index = static_cast<std::uint32_t>(requester.next_psn - wqe.first_psn);
+  const auto index = static_cast<std::uint32_t>(psn - wqe.first_psn);
   const std::uint32_t offset = index * qp.mtu;
   const bool first = index == 0;
   const bool last = wqe.is_read() || index + 1 == wqe.packet_count;
@@ -98,12 +97,12 @@ void build_request(Engine& engine, Qp& qp, const SendWqe& wqe) {
   const Operations& operations = kOperations[static_cast<std::size_t>(wqe.opcode)];
   const Operation operation =
       first ? (last ? operations.only : operations.first) : (last ? operations.last : operations.middle);
-  packet.bth.opcode = static_cast<wire::Opcode>(
-      wire::opcode_value(qp.type == QpType::kRc ? wire::Transport::kRc : wire::Transport::kUc, operation));
-  packet.bth.psn = wire::Psn(static_cast<std::uint32_t>(requester.next_psn));
+  packet.bth.opcode = static_cast<wire::Opcode>(qp.opcode_base | static_cast<unsigned>(operation));
+  packet.bth.psn = wire::Psn(static_cast<std::uint32_t>(psn));
   packet.bth.solicited = last && wqe.solicited;
   packet.bth.becn = false;
-  packet.bth.ack_request = qp.type == QpType::kRc && (last || requester.since_ack_request + 1 >= engine.ack_interval);
+  packet.bth.ack_request =
+      qp.type == QpType::kRc && (last || qp.requester.since_ack_request + 1 >= engine.ack_interval);
 
   switch (wqe.opcode) {
     case SendOpcode::kRdmaWrite:
@@ -132,7 +131,17 @@ void build_request(Engine& engine, Qp& qp, const SendWqe& wqe) {
     default:
       break;
   }
-  set_payload(engine, qp, requester.send_position, wqe, offset, std::min(wqe.length - offset, qp.mtu));
+  const std::uint32_t length = std::min(wqe.length - offset, qp.mtu);
+  if (qp.selective != nullptr) [[unlikely]] {
+    // Where this packet alone goes. Its length: of a SEND how far the message reaches with it, of a WRITE how far the
+    // message goes on from here, so that all of it is checked; the last one says how long the message is.
+    if (wqe.is_send()) {
+      packet.reth = {wqe.remote.addr, 0, offset + length};
+    } else {
+      packet.reth = {wqe.remote.addr + offset, wqe.remote.rkey, last ? wqe.length : wqe.length - offset};
+    }
+  }
+  set_payload(engine, qp, position, wqe, offset, length, psn);
 }
 
 }  // namespace rocelab::rxe

@@ -20,6 +20,8 @@ bool may_begin(Qp& qp, const SendWqe& wqe) {
     if (wqe.fenced) return false;
     if (wqe.is_answered() && requester.answers_owed >= qp.attr.max_rd_atomic) return false;
   }
+  // Selective repeat places what overtakes a READ, which must not see it: nothing is sent behind one.
+  if (qp.selective != nullptr && requester.answers_owed != 0 && !wqe.is_answered()) return false;
   // What came before may still have to be sent again from the memory that is to be invalidated.
   if (wqe.opcode == SendOpcode::kLocalInv) return qp.send_queue.head() == requester.send_position;
   if (qp.type == QpType::kRc && wqe.length > qp.mtu) [[unlikely]] {
@@ -47,14 +49,12 @@ bool locate(Engine& engine, Qp& qp, std::uint64_t position, SendWqe& wqe) {
   return false;
 }
 
-/// The memory of a request begun earlier may have been deregistered since; if so, the request fails.
-bool still_located(Engine& engine, Qp& qp, TimePoint now, SendWqe& wqe) {
-  if (wqe.generation == engine.regions.generation()) [[likely]]
-    return true;
-  if (locate(engine, qp, qp.requester.send_position, wqe)) return true;
-  if (wqe.is_answered()) --qp.requester.answers_owed;
-  completer::retire(engine, qp, now);
-  return false;
+/// What selective repeat wants to know of a request: which receive its message takes, or that it is answered.
+void number(Qp& qp, SendWqe& wqe) {
+  SelectiveRequester& state = qp.selective->requester;
+  if (wqe.is_send()) wqe.remote.addr = state.message++;
+  if (wqe.opcode == SendOpcode::kRdmaWriteWithImm) ++state.message;
+  if (wqe.is_answered() && qp.requester.answers_owed == 0) state.answered_from = wqe.first_psn;
 }
 
 /// Checks and numbers the request at send_position.
@@ -71,26 +71,24 @@ void begin(Engine& engine, Qp& qp, SendWqe& wqe) {
   if (!locate(engine, qp, requester.send_position, wqe)) return;
   wqe.state = WqeState::kBegun;
   wqe.packet_count = packets_of(wqe.length, qp.mtu);
+  if (qp.selective != nullptr) [[unlikely]]
+    number(qp, wqe);
   if (wqe.is_answered()) ++requester.answers_owed;
 }
 
-/// Congestion control: is there room for the next packet, and is it time for it? An ACK, or the timer, brings the QP
-/// back.
+/// Congestion control: is there room for one more packet? An ACK brings the QP back.
+bool has_window(const Qp& qp) {
+  const std::uint64_t packets =
+      qp.selective == nullptr ? qp.requester.next_psn - qp.requester.unacked_psn : selective::in_flight(qp);
+  return packets * qp.mtu < qp.congestion->window_bytes();
+}
+
+/// Congestion control: is it time for the next packet? If not, the timer brings the QP back.
 bool may_send_now(Engine& engine, Qp& qp, TimePoint now) {
-  const std::uint64_t in_flight = (qp.requester.next_psn - qp.requester.unacked_psn) * qp.mtu;
-  if (in_flight >= qp.congestion->window_bytes()) return false;
   const TimePoint when = qp.congestion->next_send_time(now);
   if (when <= now) return true;
   qp.timers.arm(engine.timers, Deadline::kPacing, when);
   return false;
-}
-
-/// The packet's own entropy. A packet that the sink refuses takes another one when it is offered again.
-void choose_port(Engine& engine, Qp& qp) {
-  if (qp.entropy == nullptr) {
-    qp.entropy = std::make_unique<EntropyChooser>(engine.options.entropy == Entropy::kRecycled);
-  }
-  qp.packet.path.udp_source_port = qp.entropy->next(engine.entropy_rng);
 }
 
 /// The sink has taken the packet.
@@ -110,10 +108,11 @@ void sent(Engine& engine, Qp& qp, TimePoint now, SendWqe& wqe) {
     qp.congestion->on_send(now, {qp.packet.payload.length + kWireOverheadBytes, psn, psn < requester.high_psn});
     keep_congestion_timer(engine, qp);
   }
+  if (psn < requester.high_psn) ++engine.counters.resent_pkts;
   if (requester.next_psn > requester.high_psn) requester.high_psn = requester.next_psn;
   if (qp.type == QpType::kRc) {
-    if (!qp.timers.armed(Deadline::kAck) && qp.ack_timeout != Duration()) {
-      qp.timers.arm(engine.timers, Deadline::kAck, now + qp.ack_timeout);
+    if (!qp.timers.armed(Deadline::kAck) && ack_timeout(engine, qp) != Duration()) {
+      qp.timers.arm(engine.timers, Deadline::kAck, now + ack_timeout(engine, qp));
     }
     return;
   }
@@ -122,6 +121,24 @@ void sent(Engine& engine, Qp& qp, TimePoint now, SendWqe& wqe) {
 }
 
 }  // namespace
+
+bool still_located(Engine& engine, Qp& qp, TimePoint now, std::uint64_t position, SendWqe& wqe) {
+  if (wqe.generation == engine.regions.generation()) [[likely]]
+    return true;
+  if (locate(engine, qp, position, wqe)) return true;
+  if (wqe.is_answered()) --qp.requester.answers_owed;
+  completer::retire(engine, qp, now);
+  return false;
+}
+
+void choose_port(Engine& engine, Qp& qp) {
+  if (engine.options.entropy == Entropy::kPerQp || qp.type != QpType::kRc) return;
+  if (qp.entropy == nullptr) {
+    qp.entropy = std::make_unique<EntropyChooser>(engine.options.entropy == Entropy::kRecycled);
+  }
+  // A packet that the sink refuses takes another one when it is offered again.
+  qp.packet.path.udp_source_port = qp.entropy->next(engine.entropy_rng);
+}
 
 SendWqe* current(Engine& engine, Qp& qp, TimePoint now) {
   RequesterState& requester = qp.requester;
@@ -135,7 +152,7 @@ SendWqe* current(Engine& engine, Qp& qp, TimePoint now) {
       completer::retire(engine, qp, now);
       return nullptr;
     }
-    if (wqe.packet_count != 0) return still_located(engine, qp, now, wqe) ? &wqe : nullptr;
+    if (wqe.packet_count != 0) return still_located(engine, qp, now, requester.send_position, wqe) ? &wqe : nullptr;
     ++requester.send_position;
     completer::retire(engine, qp, now);
   }
@@ -157,6 +174,12 @@ void rewind(Qp& qp, std::uint64_t psn) {
 
 Offer poll(Engine& engine, Qp& qp, TimePoint now, TxSink& sink) {
   RequesterState& requester = qp.requester;
+  if (qp.selective != nullptr && selective::may_resend(qp)) [[unlikely]] {
+    if (requester.waiting_rnr || !processes_responses(qp.state)) return Offer::kNothing;
+    if (qp.congestion != nullptr && !may_send_now(engine, qp, now)) return Offer::kNothing;
+    const Offer again = selective::poll_again(engine, qp, now, sink);
+    if (again != Offer::kNothing) return again;
+  }
   if (requester.send_position == qp.send_queue.tail() || requester.waiting_rnr) return Offer::kNothing;
   if (!processes_responses(qp.state)) return Offer::kNothing;
   if (held(engine, qp, now)) [[unlikely]]
@@ -164,10 +187,10 @@ Offer poll(Engine& engine, Qp& qp, TimePoint now, TxSink& sink) {
   SendWqe* wqe = current(engine, qp, now);
   if (wqe == nullptr) return Offer::kNothing;
   if (requester.next_psn - requester.unacked_psn >= engine.options.unacked_psns_max) return Offer::kNothing;
-  if (qp.congestion != nullptr && !may_send_now(engine, qp, now)) return Offer::kNothing;
+  if (qp.congestion != nullptr && (!has_window(qp) || !may_send_now(engine, qp, now))) return Offer::kNothing;
 
-  build_request(engine, qp, *wqe);
-  if (engine.options.entropy != Entropy::kPerQp && qp.type == QpType::kRc) [[unlikely]]
+  build_request(engine, qp, *wqe, requester.send_position, requester.next_psn);
+  if (engine.options.entropy != Entropy::kPerQp) [[unlikely]]
     choose_port(engine, qp);
   if (!sink.transmit(qp.packet)) return Offer::kRefused;
   count_sent(engine, qp.packet);

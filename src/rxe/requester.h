@@ -2,6 +2,7 @@
 // at a time as poll_transmit asks. What comes back is the completer's (completer.h). IBTA vol 1, 9.7.3 and 9.8.2.
 #pragma once
 
+#include "rxe/selective_requester.h"
 #include "rxe/transmit.h"
 
 namespace rocelab::rxe::requester {
@@ -11,6 +12,14 @@ Offer poll(Engine& engine, Qp& qp, TimePoint now, TxSink& sink);
 /// The request that send_position names, begun if it may be; work that sends nothing is done on the way. nullptr:
 /// there is nothing that may be sent. Datagrams use it too.
 SendWqe* current(Engine& engine, Qp& qp, TimePoint now);
+/// The memory of a request begun earlier may have been deregistered since; if so, the request fails.
+bool still_located(Engine& engine, Qp& qp, TimePoint now, std::uint64_t position, SendWqe& wqe);
+/// The packet's own UDP source port, where not all of a QP's take the same.
+void choose_port(Engine& engine, Qp& qp);
+/// How long the oldest packet's acknowledgement is waited for; zero: for ever.
+inline Duration ack_timeout(const Engine& engine, const Qp& qp) {
+  return qp.selective == nullptr ? qp.ack_timeout : selective::retransmission_timeout(engine, qp);
+}
 /// The next packet is the one with this PSN (go-back-N).
 void rewind(Qp& qp, std::uint64_t psn);
 

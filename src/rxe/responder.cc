@@ -6,6 +6,7 @@
 #include "rxe/qp_lifecycle.h"
 #include "rxe/responder_message.h"
 #include "rxe/responder_read.h"
+#include "rxe/selective_responder.h"
 #include "wire/aeth.h"
 
 namespace rocelab::rxe::responder {
@@ -19,14 +20,6 @@ void owe_nak(Engine& engine, Qp& qp, wire::Psn psn, const wire::Aeth& aeth) {
   qp.responder.nak_psn = psn;
   qp.responder.nak_syndrome = aeth.syndrome;
   engine.add_control(qp);
-}
-
-/// No receive is posted: the peer is to try again after a while (IBTA vol 1, 9.7.5.2.8).
-void refuse_for_now(Engine& engine, Qp& qp) {
-  ResponderState& responder = qp.responder;
-  ++engine.counters.send_rnr_err;
-  owe_nak(engine, qp, responder.expected_psn, wire::Aeth::rnr_nak(qp.attr.min_rnr_timer, responder.msn));
-  responder.nak_sent = true;
 }
 
 /// The packet has been executed.
@@ -103,6 +96,13 @@ void handle_gap(Engine& engine, Qp& qp) {
 
 }  // namespace
 
+void refuse_for_now(Engine& engine, Qp& qp) {
+  ResponderState& responder = qp.responder;
+  ++engine.counters.send_rnr_err;
+  owe_nak(engine, qp, responder.expected_psn, wire::Aeth::rnr_nak(qp.attr.min_rnr_timer, responder.msn));
+  responder.nak_sent = true;
+}
+
 void refuse(Engine& engine, Qp& qp, TimePoint now, wire::Psn psn, Refusal refusal, VendorError reason) {
   ResponderState& responder = qp.responder;
   wire::NakCode code = wire::NakCode::kInvalidRequest;
@@ -137,6 +137,8 @@ void refuse(Engine& engine, Qp& qp, TimePoint now, wire::Psn psn, Refusal refusa
 }
 
 void handle_request(Engine& engine, Qp& qp, TimePoint now, const wire::Packet& packet) {
+  if (qp.selective != nullptr) [[unlikely]]
+    return selective::handle_request(engine, qp, now, packet);
   ResponderState& responder = qp.responder;
   const wire::Opcode opcode = packet.bth.opcode;
   const std::int32_t ahead = wire::distance(packet.bth.psn, responder.expected_psn);

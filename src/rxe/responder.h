@@ -10,6 +10,8 @@ namespace rocelab::rxe::responder {
 /// An RC request has arrived.
 void handle_request(Engine& engine, Qp& qp, TimePoint now, const wire::Packet& packet);
 
+/// No receive is posted: the peer is to try again after a while (IBTA vol 1, 9.7.5.2.8).
+void refuse_for_now(Engine& engine, Qp& qp);
 /// Why a request is refused for good; each kind has its NAK, its event and the status of a receive it has taken.
 enum class Refusal : std::uint8_t {
   kInvalidRequest,   ///< it breaks the protocol

@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "rxe/responder.h"
+#include "rxe/selective_responder.h"
 #include "rxe/transmit.h"
 
 namespace rocelab::rxe::responder {
@@ -34,7 +35,7 @@ ResponderResource& accept(Engine& engine, Qp& qp, const wire::Packet& packet, Re
 std::uint64_t execute(std::byte* host, const wire::Packet& packet) {
   if (host == nullptr) return 0;  // elided
   const wire::AtomicEth& operands = packet.atomic_eth;
-  const bool swaps = packet.bth.opcode == wire::Opcode::kRcCompareSwap;
+  const bool swaps = wire::operation_of(packet.bth.opcode) == wire::Operation::kCompareSwap;
   if ((reinterpret_cast<std::uintptr_t>(host) & 7) == 0) {
     std::atomic_ref word(*reinterpret_cast<std::uint64_t*>(host));
     if (!swaps) return word.fetch_add(operands.swap_or_add);
@@ -110,6 +111,7 @@ void repeat_read(Engine& engine, Qp& qp, const wire::Packet& packet) {
     ++engine.counters.drop_bad_sequence;
     return;
   }
+  if (qp.selective != nullptr) return selective::repeat_read(engine, qp, *resource, packet);
   start_run(*resource, packet, qp.mtu);
   resource->generation = 0;  // the rkey is checked anew
   qp.resources.activate(*resource);

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "rxe/responder.h"
+#include "rxe/selective_responder.h"
 #include "wire/aeth.h"
 
 namespace rocelab::rxe::response_sender {
@@ -14,7 +15,7 @@ namespace {
 /// Prepares the QP's template for a response; the path and the destination are in it already.
 wire::Packet& prepare(Qp& qp, wire::Opcode opcode, wire::Psn psn) {
   wire::Packet& packet = qp.packet;
-  packet.bth.opcode = opcode;
+  packet.bth.opcode = static_cast<wire::Opcode>(static_cast<unsigned>(opcode) | qp.opcode_base);
   packet.bth.psn = psn;
   packet.bth.solicited = false;
   packet.bth.ack_request = false;
@@ -51,7 +52,8 @@ bool send_answer(const Engine& engine, Qp& qp, TxSink& sink) {
 }
 
 Offer offer_cnp(Engine& engine, Qp& qp, TxSink& sink) {
-  wire::Packet& packet = prepare(qp, wire::Opcode::kCnp, wire::Psn(0));
+  wire::Packet& packet = prepare(qp, wire::Opcode{}, wire::Psn(0));
+  packet.bth.opcode = wire::Opcode::kCnp;
   packet.bth.becn = true;
   if (!send_control(engine, qp, sink)) return Offer::kRefused;
   count_sent(engine, packet);
@@ -118,10 +120,16 @@ Offer offer_ack(Engine& engine, Qp& qp, TxSink& sink) {
   const wire::Psn psn = nak ? responder.nak_psn : responder.expected_psn - 1;
   wire::Packet& packet = prepare(qp, wire::Opcode::kRcAcknowledge, psn);
   packet.aeth = {nak ? responder.nak_syndrome : wire::Aeth::kCreditsInvalid, responder.msn};
+  if (qp.selective != nullptr) [[unlikely]] {
+    if (!nak && selective::has_gap(qp))
+      packet.aeth.syndrome = wire::Aeth::nak(wire::NakCode::kPsnSequenceError, 0).syndrome;
+    selective::add_bits(qp, packet);
+  }
   packet.bth.becn = responder.marked;
   if (!send_answer(engine, qp, sink)) return Offer::kRefused;
   count_sent(engine, packet);
   responder.marked = false;
+  if (qp.selective != nullptr) qp.selective->responder.gap = false;
   responder.owed = OwedAck::kNone;
   responder.parting = false;
   return Offer::kTaken;
@@ -134,6 +142,10 @@ Offer poll(Engine& engine, Qp& qp, TimePoint now, TxSink& sink) {
   const bool separate = engine.options.control_priority != DeviceOptions::kOwnPriority;
   if (!separate && qp.responder.cnp_owed) [[unlikely]]
     return offer_cnp(engine, qp, sink);
+  if (selective::owes_repair(qp)) [[unlikely]] {
+    const Offer repair = selective::offer_repair(engine, qp, sink);
+    if (repair != Offer::kNothing) return repair;
+  }
   if (ResponderResource* resource = qp.resources.first_active()) {
     return resource->kind == ResponderResource::Kind::kRead ? offer_read_response(engine, qp, now, *resource, sink)
                                                             : offer_atomic_result(engine, qp, *resource, sink);

@@ -3,6 +3,7 @@
 // vol 1, 9.7.5.1; CNP: annex A17.9.3.
 #pragma once
 
+#include "rxe/selective_responder.h"
 #include "rxe/transmit.h"
 
 namespace rocelab::rxe::response_sender {
@@ -14,7 +15,8 @@ Offer poll(Engine& engine, Qp& qp, TimePoint now, TxSink& sink);
 Offer poll_control(Engine& engine, Qp& qp, TxSink& sink);
 /// Is there anything to say?
 inline bool owes(Qp& qp) {
-  return qp.responder.owed != OwedAck::kNone || qp.resources.first_active() != nullptr || qp.responder.cnp_owed;
+  return qp.responder.owed != OwedAck::kNone || qp.resources.first_active() != nullptr || qp.responder.cnp_owed ||
+         selective::owes_repair(qp);
 }
 
 }  // namespace rocelab::rxe::response_sender

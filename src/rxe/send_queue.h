@@ -66,6 +66,9 @@ struct SendWqe {
 
   SendWqe() : remote{} {}
 
+  bool is_send() const {
+    return opcode == SendOpcode::kSend || opcode == SendOpcode::kSendWithImm || opcode == SendOpcode::kSendWithInv;
+  }
   bool is_read() const { return opcode == SendOpcode::kRdmaRead; }
   bool is_atomic() const { return opcode == SendOpcode::kAtomicCmpAndSwp || opcode == SendOpcode::kAtomicFetchAndAdd; }
   /// Answered by a response of its own, not by an ACK.

@@ -341,6 +341,22 @@ enum class AckPolicy : std::uint8_t {
   kEveryPacket  ///< each request packet asks; one ACK a packet as long as the owner polls after each
 };
 
+/// What an RC requester does about lost packets.
+enum class LossRecovery : std::uint8_t {
+  kGoBackN,          ///< IBTA's: everything from the lost packet on is sent again
+  kSelectiveRepeat,  ///< IRN's, between two devices so configured: what is lost is sent again (selective.h)
+};
+
+/// Mittal et al., "Revisiting Network Support for RDMA", SIGCOMM 2018, section 4.1. Its limit of packets in flight is
+/// DeviceOptions::unacked_psns_max; both ends have the same.
+struct SelectiveParameters {
+  Duration rto_low = Duration::us(100);   ///< retransmission timeout with few packets in flight
+  Duration rto_high = Duration::us(320);  ///< with more; verbs' ACK timeout does not count
+  std::uint32_t rto_low_packets = 3;      ///< how many are few
+  /// A packet is lost when so many PSNs later one has come: 1 as in the paper; more where paths are sprayed.
+  std::uint32_t reorder_packets = 1;
+};
+
 struct DeviceOptions {
   std::uint64_t seed;  ///< no default: the owner says where chance comes from
   wire::MacAddress mac{};
@@ -363,8 +379,10 @@ struct DeviceOptions {
   bool ecn_echo = false;  ///< congestion marks go back as BECN in the next ACK instead of by CNPs
   static constexpr std::uint8_t kOwnPriority = 0xff;
   std::uint8_t control_priority = kOwnPriority;  ///< 0..7: of ACKs, NAKs and CNPs; else that of their QP's path
-  Entropy entropy = Entropy::kPerQp;             ///< of RC packets
-  bool queues_grow = false;  ///< work and completion queues start empty and grow to their size when used
+  LossRecovery loss_recovery = LossRecovery::kGoBackN;
+  SelectiveParameters selective{};
+  Entropy entropy = Entropy::kPerQp;  ///< of RC packets
+  bool queues_grow = false;           ///< work and completion queues start empty and grow to their size when used
 };
 
 }  // namespace rocelab::rxe

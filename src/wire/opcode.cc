@@ -33,7 +33,7 @@ constexpr std::array<std::string_view, 24> kOperations = {
     "SEND_LAST_WITH_INVALIDATE",
     "SEND_ONLY_WITH_INVALIDATE",
 };
-constexpr std::array<std::string_view, 6> kTransports = {"RC_", "UC_", "RD_", "UD_", "CNP", "XRC_"};
+constexpr std::array<std::string_view, 7> kTransports = {"RC_", "UC_", "RD_", "UD_", "CNP", "XRC_", "SR_"};
 
 std::array<std::string, 256> make_names() {
   std::array<std::string, 256> names;

@@ -9,7 +9,7 @@
 
 namespace rocelab::wire {
 
-enum class Transport : std::uint8_t { kRc = 0, kUc = 1, kRd = 2, kUd = 3, kCnp = 4, kXrc = 5 };
+enum class Transport : std::uint8_t { kRc = 0, kUc = 1, kRd = 2, kUd = 3, kCnp = 4, kXrc = 5, kSelective = 6 };
 
 /// The operation of an opcode, common to all services (low five bits).
 enum class Operation : std::uint8_t {
@@ -205,6 +205,13 @@ constexpr std::uint32_t bits_of(unsigned value) {
     case 5: {
       const std::uint32_t bits = operation_bits(operation);
       return (bits & kRequest) != 0 ? bits | kXrcEth : bits;
+    }
+    case 6: {
+      // Ours, in the range that IBTA vol 1, 9.2.1 leaves to manufacturers: RC whose packets can be placed alone. What
+      // carries data of a SEND or WRITE says where it goes; an acknowledgement has 64 bits beside its AETH.
+      const std::uint32_t bits = operation_bits(operation);
+      if ((bits & (kSend | kWrite)) != 0) return bits | kReth;
+      return operation == 0x11 ? bits | kAtomicAckEth : bits;
     }
     default:
       return 0;

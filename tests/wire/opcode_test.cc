@@ -55,7 +55,7 @@ TEST_CASE("opcodes: every property of every opcode is the golden one", "[wire][o
   CHECK(test::differs_from_golden(text, "tests/wire/golden/opcodes.txt") == "");
 }
 
-TEST_CASE("opcodes: 23 of RC, 12 of UC, 2 of UD, 23 of XRC and the CNP, each with a name of its own",
+TEST_CASE("opcodes: 23 of RC, 12 of UC, 2 of UD, 23 of XRC, the CNP and 23 of selective repeat, each with a name of its own",
           "[wire][opcode]") {
   unsigned count[8] = {};
   std::set<std::string> names;
@@ -69,8 +69,9 @@ TEST_CASE("opcodes: 23 of RC, 12 of UC, 2 of UD, 23 of XRC and the CNP, each wit
   CHECK(count[static_cast<unsigned>(Transport::kUd)] == 2);
   CHECK(count[static_cast<unsigned>(Transport::kXrc)] == 23);
   CHECK(count[static_cast<unsigned>(Transport::kCnp)] == 1);
-  CHECK(count[6] + count[7] == 0);
-  CHECK(names.size() == 61);
+  CHECK(count[static_cast<unsigned>(Transport::kSelective)] == 23);
+  CHECK(count[7] == 0);
+  CHECK(names.size() == 84);
   CHECK(names.count("UNKNOWN") == 0);
   CHECK(name(static_cast<Opcode>(0xff)) == "UNKNOWN");
 }

@@ -105,7 +105,9 @@ bool HostStack::transmit(const wire::Packet& packet) {
   out->sent_ps = context_->now().count_ps();
   ++host_.counters_.tx_packets;
   host_.counters_.tx_payload += packet.payload.length;
-  happened_ = happened_ || wire::transport_of(packet.bth.opcode) != wire::Transport::kRc;  // done when sent
+  const wire::Transport transport = wire::transport_of(packet.bth.opcode);
+  happened_ =
+      happened_ || (transport != wire::Transport::kRc && transport != wire::Transport::kSelective);  // done when sent
   pulled_ = out;
   if (edge_ != nullptr) edge_->capture_sent(*context_, *out);
   return true;

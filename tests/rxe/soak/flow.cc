@@ -185,9 +185,9 @@ void Flow::received(const rxe::Completion& completion) {
   if (completion.status == rxe::WcStatus::kSuccess) return take_message(completion, receive);
   if (!doomed) complain("receive failed with " + std::string(rxe::name(completion.status)), completion.wr_id);
   // A message may have begun to arrive in it.
-  if (reliable() && !peer->messages.empty()) {
+  if (reliable() && !peer->messages.empty() && !places_early) {
     own.may_become(receive.pieces, peer->messages.front().bytes);
-  } else if (!reliable()) {
+  } else if (!reliable() || places_early) {
     own.anything(receive.pieces);
   }
 }
@@ -236,7 +236,9 @@ void Flow::rest() {
   if (reliable() && !doomed && !peer->doomed && !messages.empty())
     complain("a message was acknowledged and never came", 0);
   if (reliable() && doomed && !peer->messages.empty()) {  // the peer may have failed in the middle of a message
-    for (const auto& receive : receives->posted) own.may_become(receive.pieces, peer->messages.front().bytes);
+    for (const auto& receive : receives->posted) {
+      places_early ? own.anything(receive.pieces) : own.may_become(receive.pieces, peer->messages.front().bytes);
+    }
   }
   if (self.options.type == rxe::QpType::kUc) {  // one of them may hold the beginning of a message
     for (const auto& receive : receives->posted) own.anything(receive.pieces);
@@ -247,8 +249,11 @@ void Flow::forget() {
   for (; !queue.empty(); queue.pop_front()) fail(queue.front());
   if (!receives->shared) {
     for (const auto& receive : receives->posted) {
-      if (reliable() && !peer->messages.empty()) own.may_become(receive.pieces, peer->messages.front().bytes);
-      if (!reliable()) own.anything(receive.pieces);
+      if (!reliable() || places_early) {
+        own.anything(receive.pieces);
+      } else if (!peer->messages.empty()) {
+        own.may_become(receive.pieces, peer->messages.front().bytes);
+      }
     }
     receives->posted.clear();
   }

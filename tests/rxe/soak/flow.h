@@ -78,6 +78,7 @@ class Flow {
   std::uint64_t next_id = 1;
   ReceivePool* receives = nullptr;
   Flow* peer = nullptr;          ///< the other end's bookkeeping
+  bool places_early = false;     ///< selective repeat: later messages may be placed when the peer fails, too
   bool peer_duplicates = false;  ///< the link repeats or reorders packets: UC and UD may deliver twice
   bool lossy = false;            ///< giving up after all retries is possible, though it must be rare
   bool doomed = false;           ///< failure has been provoked: errors are expected

@@ -12,7 +12,7 @@ namespace {
 constexpr std::uint64_t kStepsMax = 3'000'000;
 constexpr std::size_t kSharedWord = MemoryModel::kWordCount - 1;
 
-PairOptions pair_options(base::Rng& rng, std::uint64_t seed) {
+PairOptions pair_options(base::Rng& rng, std::uint64_t seed, bool selective) {
   PairOptions options;
   options.seed = seed;
   options.record = false;
@@ -21,6 +21,14 @@ PairOptions pair_options(base::Rng& rng, std::uint64_t seed) {
   options.a.qpn_count = options.b.qpn_count = 64;
   if (rng.chance(1, 5)) {
     options.a.congestion_control = options.b.congestion_control = rxe::CongestionControl::kDcqcn;
+  }
+  if (selective) {
+    const auto tolerance = static_cast<std::uint32_t>(1 + rng.below(3) * rng.below(12));
+    for (rxe::DeviceOptions* device : {&options.a, &options.b}) {
+      device->loss_recovery = rxe::LossRecovery::kSelectiveRepeat;
+      device->selective.reorder_packets = tolerance;
+      device->queues_grow = true;
+    }
   }
   return options;
 }
@@ -45,7 +53,7 @@ Scenario::Scenario(std::uint64_t seed, const Options& options)
     : seed_(seed),
       options_(options),
       rng_(seed, "scenario"),
-      pair_(pair_options(rng_, seed)),
+      pair_(pair_options(rng_, seed, options.selective)),
       a_memory_(pair_.a, 2 * seed),
       b_memory_(pair_.b, 2 * seed + 1) {
   pair_.a_to_b.faults = random_faults(rng_);
@@ -125,6 +133,7 @@ void Scenario::make_lines() {
                        0;
     for (Flow* flow : {made.from_a.get(), made.from_b.get()}) {
       flow->peer_duplicates = repeats_;
+      flow->places_early = options_.selective;
       flow->lossy = lossy;
     }
     if (options_.canary == Canary::kLoseCompletion && i == 0) made.from_a->canary_lose_completion = true;

@@ -28,7 +28,8 @@ struct Outcome {
 
 struct Options {
   Canary canary = Canary::kNone;
-  bool trace = false;  ///< print each packet sent
+  bool trace = false;      ///< print each packet sent
+  bool selective = false;  ///< RC recovers from losses by selective repeat
 };
 
 Outcome run_seed(std::uint64_t seed, const Options& options);

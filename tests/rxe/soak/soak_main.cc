@@ -1,5 +1,5 @@
 // The soak's command line: runs seeds and says how to replay the ones that fail.
-//   soak [--seed N] [--count M] [--seeds FILE] [--twice] [--trace] [--canary flip|stray|lose-completion]
+//   soak [--seed N] [--count M] [--seeds FILE] [--selective] [--twice] [--trace] [--canary flip|stray|lose-completion]
 // Kept seeds (FILE) run first. --trace prints each packet that is sent. Exit status 0: all promises kept; with
 // --canary: the fault was noticed.
 #include <charconv>
@@ -23,6 +23,7 @@ struct Arguments {
   std::string seeds_file;
   bool twice = false;
   bool trace = false;
+  bool selective = false;
   Canary canary = Canary::kNone;
 };
 
@@ -36,6 +37,10 @@ bool parse(int argc, char** argv, Arguments& arguments) {
     const std::string_view option = argv[i];
     if (option == "--twice") {
       arguments.twice = true;
+      continue;
+    }
+    if (option == "--selective") {
+      arguments.selective = true;
       continue;
     }
     if (option == "--trace") {
@@ -78,7 +83,8 @@ bool read_seeds(const std::string& path, std::vector<std::uint64_t>& seeds) {
 int main(int argc, char** argv) {
   Arguments arguments;
   if (!parse(argc, argv, arguments)) {
-    std::fprintf(stderr, "usage: %s [--seed N] [--count M] [--seeds FILE] [--twice] [--trace] [--canary NAME]\n",
+    std::fprintf(stderr,
+                 "usage: %s [--seed N] [--count M] [--seeds FILE] [--selective] [--twice] [--trace] [--canary NAME]\n",
                  argv[0]);
     return 2;
   }
@@ -89,7 +95,8 @@ int main(int argc, char** argv) {
   }
   for (std::uint64_t i = 0; i < arguments.count; ++i) seeds.push_back(arguments.seed + i);
 
-  const rocelab::test::soak::Options options{.canary = arguments.canary, .trace = arguments.trace};
+  const rocelab::test::soak::Options options{
+      .canary = arguments.canary, .trace = arguments.trace, .selective = arguments.selective};
   Outcome total;
   std::uint64_t failures = 0, gave_up = 0;
   for (const std::uint64_t seed : seeds) {
@@ -110,7 +117,8 @@ int main(int argc, char** argv) {
     ++failures;
     std::printf("seed %llu: %s\n", static_cast<unsigned long long>(seed), outcome.failure.c_str());
     if (arguments.canary == Canary::kNone) {
-      std::printf("replay: %s --seed %llu --count 1\n", argv[0], static_cast<unsigned long long>(seed));
+      std::printf("replay: %s --seed %llu --count 1%s\n", argv[0], static_cast<unsigned long long>(seed),
+                  arguments.selective ? " --selective" : "");
     }
     if (failures == 10) break;
   }

@@ -55,8 +55,9 @@ TEST_CASE("opcodes: every property of every opcode is the golden one", "[wire][o
   CHECK(test::differs_from_golden(text, "tests/wire/golden/opcodes.txt") == "");
 }
 
-TEST_CASE("opcodes: 23 of RC, 12 of UC, 2 of UD, 23 of XRC, the CNP and 23 of selective repeat, each with a name of its own",
-          "[wire][opcode]") {
+TEST_CASE(
+    "opcodes: 23 of RC, 12 of UC, 2 of UD, 23 of XRC, the CNP and 23 of selective repeat, each with a name of its own",
+    "[wire][opcode]") {
   unsigned count[8] = {};
   std::set<std::string> names;
   for_each_opcode([&](Opcode op) {

@@ -184,7 +184,9 @@ Result<void> Device::post_send(TimePoint now, Qpn qpn, const SendRequest& reques
 
 void Device::hold_requests(Qpn qpn, TimePoint until) {
   Qp* const qp = impl_->find_qp(qpn);
-  if (qp != nullptr && qp->requester.send_position == qp->send_queue.tail()) qp->requester.held_until = until;
+  if (qp == nullptr || qp->requester.send_position != qp->send_queue.tail()) return;
+  qp->requester.held_until = until;
+  qp->requester.holds = qp->unusual = true;
 }
 
 Result<void> Device::post_recv(TimePoint now, Qpn qpn, const RecvRequest& request) {

@@ -116,6 +116,7 @@ void furnish(Engine& engine, Qp& qp, const QpInit& init) {
                                     : qp.type == QpType::kRc ? wire::Transport::kRc
                                     : qp.type == QpType::kUc ? wire::Transport::kUc
                                                              : wire::Transport::kUd;
+  qp.unusual = qp.selective != nullptr || (qp.type == QpType::kRc && engine.options.entropy != Entropy::kPerQp);
   qp.opcode_base = wire::opcode_value(transport, wire::Operation{});
   if (qp.is_datagram()) qp.mtu = mtu_bytes(engine.options.port_mtu);
   engine.pds.add_user(init.pd);

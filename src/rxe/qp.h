@@ -48,11 +48,12 @@ struct RequesterState {
   std::uint64_t begun_position = 0;  ///< one past the last request that has been begun
   PieceCursor cursor;                ///< of the packet next_psn, when cursor_psn says so
   std::uint64_t cursor_psn = ~0ull;
-  TimePoint held_until;                 ///< Device::hold_requests
+  TimePoint held_until;                 ///< Device::hold_requests, when `holds` says so
   std::uint32_t answers_owed = 0;       ///< READs and atomics begun and not yet answered
   std::uint32_t since_ack_request = 0;  ///< packets since the last one that asked for an ACK
   std::uint8_t retries_left = 0;
   std::uint8_t rnr_retries_left = 0;
+  bool holds = false;        ///< no request before held_until
   bool waiting_rnr = false;  ///< paused by an RNR NAK
   bool repeating = false;    ///< rewound by an implied NAK; nothing has been acknowledged since
 
@@ -102,6 +103,7 @@ struct Qp {
   std::uint8_t priority = 0;  ///< of its path: which list of ready_list.h
   QpState state = QpState::kReset;
   QpType type;
+  bool unusual = false;  ///< requests are not simply the next packet: selective repeat, ports by packet, or a hold
   std::uint8_t opcode_base = 0;  ///< the service's bits of an opcode
   Qpn qpn;
   std::uint32_t mtu = 1024;         ///< payload bytes of a whole packet: the path MTU, or what the device's options say

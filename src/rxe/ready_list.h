@@ -60,6 +60,7 @@ class ReadyLists {
   Qp& front(Mask open) const { return *lists_[priority(open)].front(); }
   Qp* front_of(unsigned priority) const { return lists_[priority].front(); }
   void add(Qp& qp) {
+    if (qp.link.listed) return;
     lists_[qp.priority].add(qp);
     waiting_ = static_cast<Mask>(waiting_ | bit(qp));
   }

@@ -45,22 +45,10 @@ PieceCursor cursor_at(const SendPiece* pieces, std::uint32_t offset) {
   return cursor;
 }
 
-}  // namespace
-
-void set_payload(Engine& engine, Qp& qp, std::uint64_t position, const SendWqe& wqe, std::uint32_t offset,
-                 std::uint32_t length, std::uint64_t psn) {
+/// A request of several pieces.
+void gather(Engine& engine, Qp& qp, const SendPiece* pieces, std::uint32_t offset, std::uint32_t length,
+            std::uint64_t psn) {
   wire::Payload& payload = qp.packet.payload;
-  payload.length = length;
-  payload.pieces = {};
-  if (wqe.is_inline) {
-    payload.data = qp.send_queue.inline_bytes(position) + offset;
-    return;
-  }
-  const SendPiece* pieces = qp.send_queue.pieces(position);
-  if (wqe.piece_count == 1) {
-    payload.data = pieces->host == nullptr ? nullptr : pieces->host + offset;
-    return;
-  }
   payload.data = nullptr;
   if (length == 0) return;
   RequesterState& requester = qp.requester;
@@ -85,6 +73,30 @@ void set_payload(Engine& engine, Qp& qp, std::uint64_t position, const SendWqe& 
   // Where the message's next packet begins, if this one is taken.
   requester.cursor = cursor;
   requester.cursor_psn = psn + 1;
+}
+
+inline void fill_payload(Engine& engine, Qp& qp, std::uint64_t position, const SendWqe& wqe, std::uint32_t offset,
+                         std::uint32_t length, std::uint64_t psn) {
+  wire::Payload& payload = qp.packet.payload;
+  payload.length = length;
+  payload.pieces = {};
+  if (wqe.is_inline) {
+    payload.data = qp.send_queue.inline_bytes(position) + offset;
+    return;
+  }
+  const SendPiece* pieces = qp.send_queue.pieces(position);
+  if (wqe.piece_count == 1) [[likely]] {
+    payload.data = pieces->host == nullptr ? nullptr : pieces->host + offset;
+    return;
+  }
+  gather(engine, qp, pieces, offset, length, psn);
+}
+
+}  // namespace
+
+void set_payload(Engine& engine, Qp& qp, std::uint64_t position, const SendWqe& wqe, std::uint32_t offset,
+                 std::uint32_t length, std::uint64_t psn) {
+  fill_payload(engine, qp, position, wqe, offset, length, psn);
 }
 
 void build_request(Engine& engine, Qp& qp, const SendWqe& wqe, std::uint64_t position, std::uint64_t psn) {
@@ -141,7 +153,7 @@ void build_request(Engine& engine, Qp& qp, const SendWqe& wqe, std::uint64_t pos
       packet.reth = {wqe.remote.addr + offset, wqe.remote.rkey, last ? wqe.length : wqe.length - offset};
     }
   }
-  set_payload(engine, qp, position, wqe, offset, length, psn);
+  fill_payload(engine, qp, position, wqe, offset, length, psn);
 }
 
 }  // namespace rocelab::rxe

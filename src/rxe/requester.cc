@@ -108,8 +108,11 @@ void sent(Engine& engine, Qp& qp, TimePoint now, SendWqe& wqe) {
     qp.congestion->on_send(now, {qp.packet.payload.length + kWireOverheadBytes, psn, psn < requester.high_psn});
     keep_congestion_timer(engine, qp);
   }
-  if (psn < requester.high_psn) ++engine.counters.resent_pkts;
-  if (requester.next_psn > requester.high_psn) requester.high_psn = requester.next_psn;
+  if (requester.next_psn > requester.high_psn) [[likely]] {
+    requester.high_psn = requester.next_psn;
+  } else {
+    ++engine.counters.resent_pkts;
+  }
   if (qp.type == QpType::kRc) {
     if (!qp.timers.armed(Deadline::kAck) && ack_timeout(engine, qp) != Duration()) {
       qp.timers.arm(engine.timers, Deadline::kAck, now + ack_timeout(engine, qp));
@@ -118,6 +121,18 @@ void sent(Engine& engine, Qp& qp, TimePoint now, SendWqe& wqe) {
   }
   requester.unacked_psn = requester.next_psn;  // UC: sent is done
   if (whole) completer::retire(engine, qp, now);
+}
+
+/// What comes before the next new packet, if that may be sent at all: a hold, and what has to be sent again. True:
+/// `offer` is the answer.
+bool comes_first(Engine& engine, Qp& qp, TimePoint now, TxSink& sink, Offer& offer) {
+  if (qp.selective != nullptr && selective::may_resend(qp)) {
+    if (qp.requester.waiting_rnr || !processes_responses(qp.state)) return true;
+    if (qp.congestion != nullptr && !may_send_now(engine, qp, now)) return true;
+    offer = selective::poll_again(engine, qp, now, sink);
+    if (offer != Offer::kNothing) return true;
+  }
+  return qp.requester.send_position != qp.send_queue.tail() && held(engine, qp, now);
 }
 
 }  // namespace
@@ -174,23 +189,19 @@ void rewind(Qp& qp, std::uint64_t psn) {
 
 Offer poll(Engine& engine, Qp& qp, TimePoint now, TxSink& sink) {
   RequesterState& requester = qp.requester;
-  if (qp.selective != nullptr && selective::may_resend(qp)) [[unlikely]] {
-    if (requester.waiting_rnr || !processes_responses(qp.state)) return Offer::kNothing;
-    if (qp.congestion != nullptr && !may_send_now(engine, qp, now)) return Offer::kNothing;
-    const Offer again = selective::poll_again(engine, qp, now, sink);
-    if (again != Offer::kNothing) return again;
+  if (qp.unusual) [[unlikely]] {
+    Offer offer = Offer::kNothing;
+    if (comes_first(engine, qp, now, sink, offer)) return offer;
   }
   if (requester.send_position == qp.send_queue.tail() || requester.waiting_rnr) return Offer::kNothing;
   if (!processes_responses(qp.state)) return Offer::kNothing;
-  if (held(engine, qp, now)) [[unlikely]]
-    return Offer::kNothing;
   SendWqe* wqe = current(engine, qp, now);
   if (wqe == nullptr) return Offer::kNothing;
   if (requester.next_psn - requester.unacked_psn >= engine.options.unacked_psns_max) return Offer::kNothing;
   if (qp.congestion != nullptr && (!has_window(qp) || !may_send_now(engine, qp, now))) return Offer::kNothing;
 
   build_request(engine, qp, *wqe, requester.send_position, requester.next_psn);
-  if (engine.options.entropy != Entropy::kPerQp) [[unlikely]]
+  if (qp.unusual) [[unlikely]]
     choose_port(engine, qp);
   if (!sink.transmit(qp.packet)) return Offer::kRefused;
   count_sent(engine, qp.packet);

@@ -25,8 +25,9 @@ void rewind(Qp& qp, std::uint64_t psn);
 
 /// Device::hold_requests: it is not time yet; the timer brings the QP back.
 inline bool held(Engine& engine, Qp& qp, TimePoint now) {
-  if (qp.requester.held_until <= now) [[likely]]
+  if (!qp.requester.holds) [[likely]]
     return false;
+  if (qp.requester.held_until <= now) return qp.requester.holds = false;
   qp.timers.arm(engine.timers, Deadline::kPacing, qp.requester.held_until);
   return true;
 }

@@ -12,8 +12,8 @@ Offer poll_again(Engine& engine, Qp& qp, TimePoint now, TxSink& sink);
 inline bool may_resend(const Qp& qp) { return qp.selective->requester.recovering; }
 /// A response has arrived; returns the PSN that it answers.
 std::uint64_t handle_response(Engine& engine, Qp& qp, TimePoint now, const wire::Packet& packet);
-/// Nothing has been acknowledged for the retransmission timeout: the oldest packet is sent again, and when that has been
-/// answered everything that is missing.
+/// Nothing has been acknowledged for the retransmission timeout: the oldest packet is sent again, and when that has
+/// been answered everything that is missing.
 void probe(Qp& qp);
 /// How long to wait for an acknowledgement: RTO_low with few packets in flight, else RTO_high; twice as long at each
 /// timeout in a row.

@@ -332,6 +332,9 @@ std::span<const KnobDescription> knobs() {
 }
 
 base::TextResult<void> apply_toml(std::string_view text, const std::string& file, Config& config) {
+  if (const auto line = base::line_beyond_toml(text)) {
+    return base::fail_text(fmt::format("{}:{}: {}", file, *line, base::kBeyondToml));
+  }
   const toml::parse_result parsed = toml::parse(text, file);
   if (!parsed) {
     return base::fail_text(

@@ -1,9 +1,11 @@
 // make_corpus FOLDER: what the fuzzers start from. FOLDER/frames gets every golden packet and one random packet of each
 // opcode in each encapsulation, a file each; FOLDER/captures the golden captures and small ones in the other formats;
-// FOLDER/scripts random scripts for the engine.
+// FOLDER/scripts random scripts for the engine; FOLDER/topologies the sample files of tests/golden/sim, each behind a
+// byte that names its format.
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
+#include <iterator>
 #include <string>
 #include <vector>
 
@@ -75,6 +77,21 @@ void make_scripts(const std::filesystem::path& folder) {
   }
 }
 
+void make_topologies(const std::filesystem::path& folder) {
+  for (const auto& entry : std::filesystem::directory_iterator(test::source_path("tests/golden/sim"))) {
+    std::ifstream file(entry.path(), std::ios::binary);
+    const std::string text((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
+    const std::string format = entry.path().extension().string();
+    const std::byte kind{format == ".txt"    ? std::uint8_t{0}
+                         : format == ".topo" ? std::uint8_t{1}
+                         : format == ".toml" ? std::uint8_t{2}
+                                             : std::uint8_t{3}};
+    std::vector<std::byte> bytes{kind};
+    for (const char c : text) bytes.push_back(static_cast<std::byte>(c));
+    save(folder / entry.path().filename(), bytes);
+  }
+}
+
 }  // namespace
 }  // namespace rocelab::fuzz
 
@@ -84,12 +101,13 @@ int main(int argc, char** argv) {
     return 2;
   }
   const std::filesystem::path folder = argv[1];
-  for (const char* name : {"frames", "captures", "scripts"}) {
+  for (const char* name : {"frames", "captures", "scripts", "topologies"}) {
     std::filesystem::remove_all(folder / name);
     std::filesystem::create_directories(folder / name);
   }
   rocelab::fuzz::make_frames(folder / "frames");
   rocelab::fuzz::make_captures(folder / "captures");
   rocelab::fuzz::make_scripts(folder / "scripts");
+  rocelab::fuzz::make_topologies(folder / "topologies");
   return 0;
 }

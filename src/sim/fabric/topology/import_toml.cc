@@ -33,6 +33,9 @@ class TomlImporter {
   TomlImporter(std::string_view file) : file_(file) {}
 
   base::TextResult<Topology> import(std::string_view text) {
+    if (const auto line = base::line_beyond_toml(text)) {
+      return base::fail_text(fmt::format("{}:{}: {}", file_, *line, base::kBeyondToml));
+    }
     const toml::parse_result parsed = toml::parse(text, std::string(file_));
     if (!parsed) {
       return base::fail_text(

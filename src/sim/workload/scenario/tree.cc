@@ -82,7 +82,8 @@ void forget_lines(TomlValue& value) {
 }
 
 TomlValue value_of(std::string_view text) {
-  const toml::parse_result parsed = toml::parse(fmt::format("value = {}\n", text));
+  const std::string line = fmt::format("value = {}\n", text);
+  const toml::parse_result parsed = toml::parse(base::line_beyond_toml(line) ? std::string_view() : line);
   if (parsed && parsed.table().size() == 1) {
     TomlValue value = convert(*parsed.table().get("value"));
     forget_lines(value);
@@ -108,6 +109,9 @@ TomlValue* TomlValue::find(std::string_view key) {
 }
 
 base::TextResult<TomlValue> parse_toml(std::string_view text, const std::string& file) {
+  if (const auto line = base::line_beyond_toml(text)) {
+    return base::fail_text(fmt::format("{}:{}: {}", file, *line, base::kBeyondToml));
+  }
   const toml::parse_result parsed = toml::parse(text, file);
   if (!parsed) {
     const toml::parse_error& error = parsed.error();

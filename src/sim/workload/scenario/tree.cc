@@ -45,9 +45,9 @@ TomlValue convert(const toml::node& node) {
   out.line = node.source().begin.line;
   if (const toml::table* table = node.as_table()) {
     out.kind = TomlValue::Kind::kTable;
-    for (const auto& [key, value] : *table) out.entries.emplace_back(std::string(key.str()), convert(value));
+    for (const auto& [key, value] : *table) out.entries.push_back({std::string(key.str()), convert(value)});
     std::stable_sort(out.entries.begin(), out.entries.end(),
-                     [](const auto& a, const auto& b) { return a.second.line < b.second.line; });
+                     [](const auto& a, const auto& b) { return a.value.line < b.value.line; });
   } else if (const toml::array* array = node.as_array()) {
     out.kind = TomlValue::Kind::kArray;
     for (const toml::node& value : *array) out.elements.push_back(convert(value));
@@ -78,7 +78,7 @@ TomlValue convert(const toml::node& node) {
 void forget_lines(TomlValue& value) {
   value.line = 0;
   for (TomlValue& element : value.elements) forget_lines(element);
-  for (auto& entry : value.entries) forget_lines(entry.second);
+  for (TomlEntry& entry : value.entries) forget_lines(entry.value);
 }
 
 TomlValue value_of(std::string_view text) {
@@ -142,8 +142,8 @@ base::TextResult<void> set_value(TomlValue& root, std::string_view assignment) {
     } else if (at->kind == TomlValue::Kind::kTable) {
       TomlValue* next = at->find(key);
       if (next == nullptr) {
-        at->entries.emplace_back(std::string(key), TomlValue());
-        next = &at->entries.back().second;
+        at->entries.push_back({std::string(key), TomlValue()});
+        next = &at->entries.back().value;
       }
       at = next;
     } else {

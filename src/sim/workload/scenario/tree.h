@@ -6,12 +6,13 @@
 #include <memory>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
 #include "base/result.h"
 
 namespace rocelab::sim {
+
+struct TomlEntry;
 
 struct TomlValue {
   enum class Kind : std::uint8_t { kText, kInteger, kFloat, kBoolean, kArray, kTable, kOther };
@@ -21,11 +22,16 @@ struct TomlValue {
   std::int64_t integer = 0;
   double number = 0;  ///< of kFloat
   bool boolean = false;
-  std::vector<TomlValue> elements;                         ///< of kArray
-  std::vector<std::pair<std::string, TomlValue>> entries;  ///< of kTable, in the order of their lines
+  std::vector<TomlValue> elements;  ///< of kArray
+  std::vector<TomlEntry> entries;   ///< of kTable, in the order of their lines
 
   const TomlValue* find(std::string_view key) const;
   TomlValue* find(std::string_view key);
+};
+
+struct TomlEntry {
+  std::string key;
+  TomlValue value;
 };
 
 /// "FILE:LINE: what" on a mistake.

@@ -85,4 +85,22 @@ TEST_CASE("validation: three flows into one host leave the fourth what max-min f
   CHECK(std::abs(gbps(run, 3) - goodput * 2 / 3) < 0.2 * goodput * 2 / 3);
 }
 
+TEST_CASE("validation: packets spread over all paths finish a permutation near line rate, flows hashed to paths do not",
+          "[sim][validation]") {
+  const auto last = [](const std::string& policy) {
+    const ScenarioRun run(
+        "[topology]\nkind = \"fat_tree\"\nk = 4\n[host]\nprofile = \"ideal\"\n[transport]\nrecovery = "
+        "\"selective_repeat\"\ncongestion = \"none\"\n[routing]\npolicy = \"" +
+        policy + "\"\n[[workload]]\nkind = \"permutation\"\nbytes = \"4MB\"\n");
+    return run.last_end_ps();
+  };
+  const std::uint64_t alone = 4'000'000 / 1024 * (1024 + 82) * 80;
+  const std::uint64_t hashed = last("ecmp"), sprayed = last("spray"), recycled = last("reps");
+  INFO("alone " << alone / 1'000'000 << " us, ecmp " << hashed / 1'000'000 << ", spray " << sprayed / 1'000'000
+                << ", reps " << recycled / 1'000'000);
+  CHECK(hashed > alone * 19 / 10);  // two flows on one link
+  CHECK(sprayed < alone * 13 / 10);
+  CHECK(recycled < alone * 13 / 10);
+}
+
 }  // namespace rocelab::test

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "rxe/device.h"
 #include "rxe/vendor_error.h"
 #include "sim/workload/run/experiment.h"
 
@@ -152,6 +153,9 @@ void Experiment::write_counters(ResultsWriter& writer) const {
     counter(h, std::nullopt, "rx_payload_bytes", c.rx_payload);
     counter(h, std::nullopt, "rx_trimmed", c.rx_trimmed);
     counter(h, std::nullopt, "rx_buffer_full", c.rx_buffer_full);
+    if (const rxe::Device* engine = network_->hosts()[h]->engine(); engine != nullptr) {
+      counter(h, std::nullopt, "resent_packets", engine->counters().resent_pkts);
+    }
   }
   for (std::uint32_t s = 0; s < network_->switches().size(); ++s) {
     const std::uint32_t node = scenario_.topology.host_count + s;

@@ -50,8 +50,8 @@ void read_root(Section& root, const Reading& reading, Scenario& out) {
   root.require("topology");
   read_topology(root.section("topology"), reading, out.topology);
   read_host(root.section("host"), out);
-  read_transport(root.section("transport"), out);
   read_routing(root.section("routing"), out);
+  read_transport(root.section("transport"), out);
   read_switch(root.section("switch"), out);
   Section sampling = root.section("sampling");
   sampling.time("interval", out.sampling.interval_ps);

@@ -11,6 +11,9 @@ namespace {
 
 constexpr std::uint64_t kTimeMax = 1'000'000'000'000;  // a second
 constexpr std::uint64_t kBytesMax = std::uint64_t{1} << 40;
+constexpr std::uint32_t kWindowPackets = 1u
+                                         << 16;  // congestion control and the path decide, not the engine's own limit
+constexpr std::uint32_t kReorderPackets = 64;    // ours: more than the spread of paths of a fat tree at moderate load
 
 void read_time(Section& section, std::string_view key, base::Duration& out, std::uint64_t min = 1) {
   auto ps = static_cast<std::uint64_t>(out.count_ps());
@@ -109,6 +112,39 @@ Longest longest_path(const Topology& topology, std::uint32_t packet_bytes) {
   return {base::Duration::ps(static_cast<std::int64_t>(longest)), static_cast<std::uint32_t>(links - 1)};
 }
 
+/// IRN's BDP-FC: as many packets in flight as the longest path of the fastest host holds.
+std::uint32_t packets_on_the_way(const Scenario& scenario, base::Duration rtt, std::uint64_t packet_bytes) {
+  std::uint64_t rate = 0;
+  for (const TopologyLink& link : scenario.topology.links) {
+    if (scenario.topology.is_host(link.a) || scenario.topology.is_host(link.b)) rate = std::max(rate, link.rate_bps);
+  }
+  __extension__ using Wide = unsigned __int128;
+  const Wide bytes = Wide{static_cast<std::uint64_t>(rtt.count_ps())} * rate / 8 / 1'000'000'000'000u;
+  return static_cast<std::uint32_t>(std::clamp<Wide>(bytes / packet_bytes + 1, 1, kWindowPackets));
+}
+
+void read_recovery(Section& transport, Scenario& out) {
+  rxe::DeviceOptions& engine = out.hosts.engine;
+  transport.choose<rxe::LossRecovery>(
+      "recovery", engine.loss_recovery,
+      {{"go_back_n", rxe::LossRecovery::kGoBackN}, {"selective_repeat", rxe::LossRecovery::kSelectiveRepeat}});
+  const bool selective = engine.loss_recovery == rxe::LossRecovery::kSelectiveRepeat;
+  const std::uint64_t payload =
+      out.transport.payload_bytes != 0 ? out.transport.payload_bytes : out.transport.mtu_bytes;
+  engine.unacked_psns_max =
+      selective ? packets_on_the_way(out, engine.congestion.base_rtt, payload + 82) : kWindowPackets;
+  transport.small("window_packets", engine.unacked_psns_max, {1, 1u << 20});
+  // Where packets overtake each other, a gap is no loss yet.
+  const bool reorders = out.reps || out.routing.policy != RoutingPolicy::kEcmp;
+  if (reorders) engine.selective.reorder_packets = kReorderPackets;
+  Section irn = transport.section("irn");
+  read_time(irn, "rto_low", engine.selective.rto_low);
+  read_time(irn, "rto_high", engine.selective.rto_high);
+  irn.small("rto_low_packets", engine.selective.rto_low_packets, {0, 1u << 20});
+  irn.small("reorder_packets", engine.selective.reorder_packets, {1, 1u << 20});
+  irn.finish();
+}
+
 }  // namespace
 
 void read_congestion(Section& transport, Scenario& out) {
@@ -135,6 +171,7 @@ void read_congestion(Section& transport, Scenario& out) {
     p.swift.hops = longest.switches;
   }
   read_time(transport, "base_rtt", p.base_rtt);
+  read_recovery(transport, out);
   transport.bytes("window", p.window_bytes, {0, kBytesMax});
   read_dcqcn(transport.section("dcqcn"), p.dcqcn);
   read_hpcc(transport.section("hpcc"), p.hpcc);

@@ -8,8 +8,6 @@ namespace rocelab::sim {
 namespace {
 
 constexpr std::uint64_t kBytesMax = 1u << 30;
-constexpr std::uint32_t kWindowPackets = 1u
-                                         << 16;  // congestion control and the path decide, not the engine's own limit
 
 }  // namespace
 
@@ -57,8 +55,6 @@ void read_transport(Section section, Scenario& out) {
   section.choose<std::uint8_t>("version", t.gid_index, {{"v2", 0}, {"v1", 1}});
   section.small("ack_timeout", t.timeout, {0, 31});
   section.small("retry_count", t.retry_count, {0, 7});
-  engine.unacked_psns_max = kWindowPackets;
-  section.small("window_packets", engine.unacked_psns_max, {1, 1u << 22});
   section.small("ack_interval", engine.ack_interval, {1, 1u << 22});
   section.choose<rxe::AckPolicy>(
       "acks", engine.ack_policy,

@@ -2,6 +2,7 @@
 #include "cli/command.h"
 
 #include <CLI/CLI.hpp>
+#include <csignal>
 #include <cstdio>
 #include <utility>
 
@@ -20,5 +21,7 @@ int fail(std::string_view command, std::string_view text, int status) {
                static_cast<int>(text.size()), text.data());
   return status;
 }
+
+void make_file_limit_an_error() { std::signal(SIGXFSZ, SIG_IGN); }
 
 }  // namespace rocelab::cli

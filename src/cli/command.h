@@ -27,6 +27,10 @@ void set_action(CLI::App& command, std::function<int()> action);
 /// "rocelab NAME: text" on standard error; returns `status`.
 int fail(std::string_view command, std::string_view text, int status);
 
+/// For commands that write files: a file that may not grow (ulimit -f) is a failed write with its sentence, not a
+/// signal that ends the process. Not for commands that become another program, which would inherit it.
+void make_file_limit_an_error();
+
 void add_dev_command(CLI::App& app);
 /// `tail` is what followed `--` on the command line; it must outlive the parsing.
 void add_run_command(CLI::App& app, const std::vector<std::string>& tail);

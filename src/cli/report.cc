@@ -28,6 +28,7 @@ std::string page_path_of(const std::string& results) {
 }
 
 int run_report(const Options& options) {
+  make_file_limit_an_error();
   if (!options.csv_folder.empty()) {
     if (options.results.size() > 1) return fail("report", "--csv takes one results file", kExitUsage);
     if (const auto written = sim::write_csv(options.results.front(), options.csv_folder); !written) {

@@ -47,6 +47,7 @@ sim::RunInfo info_of(const sim::Scenario& scenario) {
 }
 
 int run(const SimArguments& arguments) {
+  make_file_limit_an_error();
   auto scenario = sim::load_scenario(arguments.scenario, overrides_of(arguments));
   if (!scenario) return fail("sim", scenario.error(), kExitUsage);
   sim::Scenario& s = **scenario;

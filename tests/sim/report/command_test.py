@@ -105,6 +105,26 @@ class Command(unittest.TestCase):
             count = sqlite3.connect(self.path("first.db")).execute(f"SELECT count(*) FROM {table}").fetchone()[0]
             self.assertGreaterEqual(count, least, table)
 
+    def test_disk_that_fills_up(self):
+        """a results file, a page or a CSV file that cannot be written to its end: a sentence, and nothing that looks whole"""
+        def limited(*words, kib):
+            return subprocess.run(["sh", "-c", f'ulimit -f {kib * 2}; exec "$0" "$@"', ROCELAB, *words], capture_output=True,
+                                  text=True, timeout=120, cwd=self._folder.name)
+        before = self.files()
+        run = limited("sim", os.path.join(ROOT, "tests/sim/report/web_search.toml"), "--quiet", "--out", "full.db", kib=100)
+        self.assertEqual((run.returncode, run.stdout), (1, ""))
+        self.assertRegex(run.stderr, r"\Arocelab sim: cannot write the results full.db: [^\n]+\n\Z")
+        self.assertEqual(self.files(), before)
+        if WITH_PAGE:
+            run = limited("report", "results.db", kib=100)
+            self.assertEqual((run.returncode, run.stdout, run.stderr),
+                             (1, "", "rocelab report: cannot write results.html: File too large\n"))
+            self.assertEqual(self.files(), before)
+        run = limited("report", "results.db", "--csv", ".", kib=1)
+        self.assertEqual((run.returncode, run.stdout), (1, ""))
+        self.assertRegex(run.stderr, r"\Arocelab report: cannot write \./\w+\.csv: File too large\n\Z")
+        self.assertFalse([name for name in self.files() if "partial" in name])
+
     def test_usage(self):
         """no file, three files, two files for CSV: mistakes on the command line"""
         for words in ([], ["a", "b", "c"], ["--what", "a"]):

@@ -4,6 +4,7 @@
 
 #include <string>
 
+#include "sim/report/page.h"
 #include "sim/report/page_bundles.h"
 #include "sim/report/schema.h"
 #include "tests/sim/report/made_up_run.h"
@@ -99,6 +100,27 @@ TEST_CASE("page: without samples there are no bins", "[sim][report]") {
   REQUIRE(bins);
   CHECK(bins->count == 0);
   CHECK(bins->bin(5) == 0);
+}
+
+TEST_CASE("page: the data of two runs lie in it, and nothing in them ends their element", "[sim][report]") {
+  const ScratchFolder folder;
+  REQUIRE(write_made_up_run(folder.file("a.db"), {.seed = 1}) == "");
+  REQUIRE(write_made_up_run(folder.file("b.db"), {.seed = 2, .status = RunStatus::kInterrupted}) == "");
+  REQUIRE(write_page({folder.file("a.db"), folder.file("b.db")}, folder.file("page.html"), "1.2.3"));
+  const std::string page = content_of(folder.file("page.html"));
+  CHECK(page.size() < 5'000'000);
+  const std::string opening = "<script id=\"data\" type=\"application/json\">";
+  const auto begin = page.find(opening) + opening.size();
+  REQUIRE(begin < page.size());
+  const std::string data = page.substr(begin, page.find('<', begin) - begin);
+  CHECK(data.front() == '{');
+  CHECK(data.back() == '}');
+  CHECK(data.find("\\u003c/script>") != std::string::npos);  // of the scenario's text
+  CHECK(data.find("\"version\":\"1.2.3\"") != std::string::npos);
+  CHECK(data.find("\"status\":\"interrupted\"") != std::string::npos);
+  const auto refused = write_page({folder.file("a.db"), folder.file("c.db")}, folder.file("other.html"), "");
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error() == folder.file("c.db") + ": No such file or directory");
 }
 
 TEST_CASE("page: links of large fabrics are drawn in bundles that hold all of them", "[sim][report]") {

@@ -63,6 +63,8 @@ class Device {
   std::optional<TimePoint> next_timeout() const;
   /// Never later than next_timeout(), and cheaper: for an owner that looks at every turn and need not sleep.
   std::optional<TimePoint> next_timeout_bound() const;
+  /// The same, `none` when there is nothing: for an owner who asks after every packet.
+  TimePoint next_timeout_bound_or(TimePoint none) const;
   /// Completion notifications and asynchronous events, oldest first.
   std::optional<Event> poll_event();
 

@@ -25,6 +25,13 @@ bool owes_only_ack(Qp& qp) {
   return owes_ack(qp) && qp.selective == nullptr && qp.requester.send_position == qp.send_queue.tail();
 }
 
+/// Certainly without anything to say: a responder that has answered. (A requester whose packets are unacknowledged is
+/// asked once more.)
+bool is_quiet(Qp& qp) {
+  return !qp.is_datagram() && !qp.requester.outstanding() && qp.requester.send_position == qp.send_queue.tail() &&
+         !response_sender::owes(qp);
+}
+
 /// Where packets go while the port is down: they are lost, and timers find out.
 class LostPackets final : public TxSink {
  public:
@@ -67,7 +74,11 @@ bool take_turn(Engine& engine, Qp& qp, TimePoint now, TxSink& sink, std::size_t 
     engine.ready.remove(qp);
     return true;
   }
-  engine.ready.move_to_back(qp);
+  if (is_quiet(qp)) {
+    engine.ready.remove(qp);  // so that has_transmit() says what is so
+  } else {
+    engine.ready.move_to_back(qp);
+  }
   return true;
 }
 
@@ -148,6 +159,8 @@ bool Device::only_acks_wait() const {
 }
 
 std::optional<TimePoint> Device::next_timeout() const { return impl_->timers.next(); }
+
+TimePoint Device::next_timeout_bound_or(TimePoint none) const { return impl_->timers.next_bound_or(none); }
 
 std::optional<TimePoint> Device::next_timeout_bound() const { return impl_->timers.next_bound(); }
 

@@ -50,6 +50,7 @@ class TimerQueue {
     if (heap_.empty()) return std::nullopt;
     return heap_.front().deadline;
   }
+  base::TimePoint next_bound_or(base::TimePoint none) const { return heap_.empty() ? none : heap_.front().deadline; }
   /// Disarms and returns one index whose deadline is not after `now`.
   std::optional<std::uint32_t> pop_due(base::TimePoint now) {
     while (!heap_.empty() && heap_.front().deadline <= now) {

@@ -275,9 +275,9 @@ void HostStack::message_arrived(Context& context, Connection& connection, Connec
 // --- timers ---------------------------------------------------------------------------------------------------------
 
 void HostStack::set_timer(Context& context) {
-  const auto due = device_.next_timeout_bound();
-  if (!due) return;
-  const std::uint64_t at = std::max(due->count_ps(), context.now().count_ps());
+  const std::uint64_t due = device_.next_timeout_bound_or(TimePoint::from_ps(kNever)).count_ps();
+  if (due == kNever) return;
+  const std::uint64_t at = std::max(due, context.now().count_ps());
   if (!timers_.empty() && timers_.back() <= at) return;  // that event will look again
   timers_.push_back(at);
   context.schedule(TimePoint::from_ps(at), host_.id(), host_event::kTimer, 0, 0);

@@ -143,17 +143,7 @@ void build_request(Engine& engine, Qp& qp, const SendWqe& wqe, std::uint64_t pos
     default:
       break;
   }
-  const std::uint32_t length = std::min(wqe.length - offset, qp.mtu);
-  if (qp.selective != nullptr) [[unlikely]] {
-    // Where this packet alone goes. Its length: of a SEND how far the message reaches with it, of a WRITE how far the
-    // message goes on from here, so that all of it is checked; the last one says how long the message is.
-    if (wqe.is_send()) {
-      packet.reth = {wqe.remote.addr, 0, offset + length};
-    } else {
-      packet.reth = {wqe.remote.addr + offset, wqe.remote.rkey, last ? wqe.length : wqe.length - offset};
-    }
-  }
-  fill_payload(engine, qp, position, wqe, offset, length, psn);
+  fill_payload(engine, qp, position, wqe, offset, std::min(wqe.length - offset, qp.mtu), psn);
 }
 
 }  // namespace rocelab::rxe

@@ -146,7 +146,8 @@ bool still_located(Engine& engine, Qp& qp, TimePoint now, std::uint64_t position
   return false;
 }
 
-void choose_port(Engine& engine, Qp& qp) {
+void finish_packet(Engine& engine, Qp& qp, const SendWqe& wqe, std::uint64_t psn) {
+  if (qp.selective != nullptr && !wqe.is_answered()) selective::address(qp, wqe, psn);
   if (engine.options.entropy == Entropy::kPerQp || qp.type != QpType::kRc) return;
   if (qp.entropy == nullptr) {
     qp.entropy = std::make_unique<EntropyChooser>(engine.options.entropy == Entropy::kRecycled);
@@ -167,7 +168,11 @@ SendWqe* current(Engine& engine, Qp& qp, TimePoint now) {
       completer::retire(engine, qp, now);
       return nullptr;
     }
-    if (wqe.packet_count != 0) return still_located(engine, qp, now, requester.send_position, wqe) ? &wqe : nullptr;
+    if (wqe.packet_count != 0) {
+      if (wqe.generation == engine.regions.generation()) [[likely]]
+        return &wqe;
+      return still_located(engine, qp, now, requester.send_position, wqe) ? &wqe : nullptr;
+    }
     ++requester.send_position;
     completer::retire(engine, qp, now);
   }
@@ -202,7 +207,7 @@ Offer poll(Engine& engine, Qp& qp, TimePoint now, TxSink& sink) {
 
   build_request(engine, qp, *wqe, requester.send_position, requester.next_psn);
   if (qp.unusual) [[unlikely]]
-    choose_port(engine, qp);
+    finish_packet(engine, qp, *wqe, requester.next_psn);
   if (!sink.transmit(qp.packet)) return Offer::kRefused;
   count_sent(engine, qp.packet);
   sent(engine, qp, now, *wqe);

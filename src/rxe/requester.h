@@ -14,8 +14,9 @@ Offer poll(Engine& engine, Qp& qp, TimePoint now, TxSink& sink);
 SendWqe* current(Engine& engine, Qp& qp, TimePoint now);
 /// The memory of a request begun earlier may have been deregistered since; if so, the request fails.
 bool still_located(Engine& engine, Qp& qp, TimePoint now, std::uint64_t position, SendWqe& wqe);
-/// The packet's own UDP source port, where not all of a QP's take the same.
-void choose_port(Engine& engine, Qp& qp);
+/// What a packet just built has to say beyond the usual (Qp::unusual): where it alone goes, under selective repeat; its
+/// own UDP source port, where not all of a QP's take the same.
+void finish_packet(Engine& engine, Qp& qp, const SendWqe& wqe, std::uint64_t psn);
 /// How long the oldest packet's acknowledgement is waited for; zero: for ever.
 inline Duration ack_timeout(const Engine& engine, const Qp& qp) {
   return qp.selective == nullptr ? qp.ack_timeout : selective::retransmission_timeout(engine, qp);

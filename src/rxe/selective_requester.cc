@@ -180,6 +180,7 @@ std::uint64_t build_again(Engine& engine, Qp& qp, TimePoint now, std::uint64_t p
   SendWqe& wqe = qp.send_queue.at(position);
   if (!requester::still_located(engine, qp, now, position, wqe)) return 0;
   build_request(engine, qp, wqe, position, psn);
+  requester::finish_packet(engine, qp, wqe, psn);
   qp.packet.bth.ack_request = true;
   if (!wqe.is_read()) return 1;
   // As much as is missing in a row and not on its way.
@@ -196,6 +197,18 @@ std::uint64_t build_again(Engine& engine, Qp& qp, TimePoint now, std::uint64_t p
 
 }  // namespace
 
+void address(Qp& qp, const SendWqe& wqe, std::uint64_t psn) {
+  const auto index = static_cast<std::uint32_t>(psn - wqe.first_psn);
+  const std::uint32_t offset = index * qp.mtu;
+  wire::Packet& packet = qp.packet;
+  if (wqe.is_send()) {
+    packet.reth = {wqe.remote.addr, 0, offset + packet.payload.length};
+  } else {
+    const bool last = index + 1 == wqe.packet_count;
+    packet.reth = {wqe.remote.addr + offset, wqe.remote.rkey, last ? wqe.length : wqe.length - offset};
+  }
+}
+
 Offer poll_again(Engine& engine, Qp& qp, TimePoint now, TxSink& sink) {
   SelectiveRequester& state = qp.selective->requester;
   const RequesterState& requester = qp.requester;
@@ -207,7 +220,6 @@ Offer poll_again(Engine& engine, Qp& qp, TimePoint now, TxSink& sink) {
   if (psn >= end) return Offer::kNothing;
   const std::uint64_t count = build_again(engine, qp, now, psn);
   if (count == 0) return Offer::kNothing;
-  requester::choose_port(engine, qp);
   if (!sink.transmit(qp.packet)) return Offer::kRefused;
   count_sent(engine, qp.packet);
   ++engine.counters.resent_pkts;

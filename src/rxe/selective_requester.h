@@ -6,6 +6,9 @@
 
 namespace rocelab::rxe::selective {
 
+/// Says in the packet at `psn` where it alone goes. Its length: of a SEND how far the message reaches with it; of a
+/// WRITE how far the message goes on from here, so that all of it is checked, and in the last packet how long it is.
+void address(Qp& qp, const SendWqe& wqe, std::uint64_t psn);
 /// Offers a packet that has to be sent again; kNothing when there is none.
 Offer poll_again(Engine& engine, Qp& qp, TimePoint now, TxSink& sink);
 /// May that happen now?

@@ -29,16 +29,18 @@ TEST_CASE("rate: whole picoseconds a byte where possible, rounded up where not",
 
 TEST_CASE("effects: the chance to stay whole is (1 - e) to the number of bits", "[sim][fabric][link]") {
   LinkEffectsOptions options;
+  // In billionths.
   const auto intact = [&](std::uint64_t per_1e18, std::uint32_t bytes) {
     options.bit_errors_per_1e18 = per_1e18;
     const LinkEffects effects(options, base::Rng(1, "x"));
-    return static_cast<double>(effects.intact_probability(bytes)) / 18446744073709551616.0;
+    const auto wide = static_cast<unsigned __int128>(effects.intact_probability(bytes)) * 1'000'000'000;
+    return static_cast<std::int64_t>((wide + (std::uint64_t{1} << 63)) >> 64);
   };
-  CHECK(intact(0, 9000) == Approx(1.0));
-  CHECK(intact(1'000'000'000'000, 1000) == Approx(0.992031914).epsilon(1e-6));      // 1e-6, 8,000 bits
-  CHECK(intact(1'000'000'000'000'000, 1000) == Approx(0.000334123).epsilon(1e-5));  // 1e-3
-  CHECK(intact(500'000'000'000'000'000, 1) == Approx(0.00390625).epsilon(1e-9));    // a half, 8 bits
-  CHECK(intact(1'000'000'000'000'000'000, 1) == Approx(0.0));
+  CHECK(intact(0, 9000) == 1'000'000'000);
+  CHECK(std::abs(intact(1'000'000'000'000, 1000) - 992'031'914) <= 3);  // 1e-6, 8,000 bits
+  CHECK(std::abs(intact(1'000'000'000'000'000, 1000) - 334'123) <= 1);  // 1e-3
+  CHECK(intact(500'000'000'000'000'000, 1) == 3'906'250);               // a half, 8 bits
+  CHECK(intact(1'000'000'000'000'000'000, 1) == 0);
 }
 
 TEST_CASE("link: loses by script: which, how many, of which kind", "[sim][fabric][link]") {

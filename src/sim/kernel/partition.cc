@@ -7,7 +7,7 @@
 namespace rocelab::sim {
 namespace {
 
-constexpr std::size_t kPreparesFromNodes = 512;  // fewer fit into the cache well enough
+constexpr std::size_t kPreparesFromNodes = 128;  // the state of fewer fits into the cache
 constexpr std::size_t kFarEvents = 12;
 constexpr std::size_t kNearEvents = 5;
 

@@ -14,7 +14,7 @@ namespace rocelab::test {
 
 class ScenarioRun {
  public:
-  explicit ScenarioRun(const std::string& text, unsigned partitions = 1, bool invariants = true) {
+  explicit ScenarioRun(const std::string& text, unsigned partitions = 1, sim::Executor* executor = nullptr) {
     INFO(text);
     auto loaded = sim::parse_scenario(text, "test.toml", {});
     INFO((loaded ? std::string() : loaded.error()));
@@ -22,13 +22,13 @@ class ScenarioRun {
     scenario_ = std::move(*loaded);
     sim::ExperimentOptions options;
     options.partitions = partitions;
+    options.executor = executor;
     auto made = sim::Experiment::make(*scenario_, options);
     INFO((made ? std::string() : made.error()));
     REQUIRE(made);
     experiment_ = std::move(*made);
     experiment_->run(nullptr);
     results_ = experiment_->results();
-    if (!invariants) return;
     const std::vector<std::string> violations = experiment_->violations();
     INFO((violations.empty() ? std::string() : violations.front()));
     CHECK(violations.empty());

@@ -1,4 +1,5 @@
 // The same results on any number of partitions, for workloads of every kind.
+#include "sim/parallel/thread_executor.h"
 #include "tests/sim/support/scenario_run.h"
 
 namespace rocelab::test {
@@ -20,11 +21,13 @@ constexpr const char* kScenarios[] = {
 
 }  // namespace
 
-TEST_CASE("validation: a run on several partitions equals the run on one", "[sim][validation]") {
+TEST_CASE("validation: a run on several threads, or in several partitions on one, equals the run in one piece",
+          "[sim][validation]") {
   for (const char* text : kScenarios) {
     ScenarioRun one(text);
     for (const unsigned partitions : {2u, 3u, 4u}) {
-      ScenarioRun several(text, partitions);
+      sim::ThreadExecutor threads;
+      ScenarioRun several(text, partitions, partitions == 3 ? nullptr : &threads);
       REQUIRE(several.results().size() == one.results().size());
       for (std::size_t i = 0; i < one.results().size(); ++i) {
         REQUIRE(several.results()[i].fct_ps == one.results()[i].fct_ps);

@@ -82,8 +82,11 @@ void Rig::link_state(std::size_t link, bool up, TimePoint at) {
   simulation_.schedule_initial(at, both.b, event_kind::kLinkState, both.b_port, up ? 1 : 0);
 }
 
-RunOutcome Rig::run(TimePoint until) {
-  const RunOutcome outcome = simulation_.run(until, RunOptions{});
+RunOutcome Rig::run(TimePoint until, unsigned partitions) {
+  pools_.resize(partitions);
+  RunOptions options;
+  options.partitions = partitions;
+  const RunOutcome outcome = simulation_.run(until, options);
   now_ = outcome.now;
   return outcome;
 }

@@ -37,7 +37,7 @@ class Rig {
   void pause(NodeId host, std::uint8_t classes, std::uint16_t quanta, TimePoint at);
   /// Both ends of a link of the topology.
   void link_state(std::size_t link, bool up, TimePoint at);
-  RunOutcome run(TimePoint until = TimePoint::from_ps(1'000'000'000'000));
+  RunOutcome run(TimePoint until = TimePoint::from_ps(1'000'000'000'000), unsigned partitions = 1);
   TimePoint now() const { return now_; }
   /// Every invariant of every switch, and, if all is over, that no packet is left over. Empty, or what is wrong.
   std::string audit(bool over = true) const;

@@ -151,8 +151,16 @@ void Switch::link_state(Context& context, SwitchPort& side, bool up) {
   if (up == side.port.up()) return;
   Egress egress{*this, side};
   side.port.handle_link_state(context, up, egress, pools_);
-  if (up) return;
-  // The peer forgets that it was paused; should its packets cross the threshold again, it is told again.
+  if (up) {
+    // What came in before may still be here, and the peer has forgotten that it was paused.
+    for (unsigned left = profile_.options.pfc ? profile_.lossless : 0; left != 0; left &= left - 1) {
+      const auto priority = static_cast<unsigned>(std::countr_zero(left));
+      if (classes_[priority].groups == nullptr) continue;
+      IngressGroup& group = classes_[priority].groups[side.port.number()];
+      if (!group.xoff && !buffer_.wants_xon(group.buffer, group.limits)) send_xoff(context, side, group, priority);
+    }
+    return;
+  }
   for (unsigned left = side.xoff_sent; left != 0; left &= left - 1) {
     const auto priority = static_cast<unsigned>(std::countr_zero(left));
     end_xoff(context, side, classes_[priority].groups[side.port.number()], priority);

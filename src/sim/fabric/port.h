@@ -31,6 +31,8 @@ class PacketSource {
     static_cast<void>(paused_mask);
     return true;
   }
+  /// A guess at what next() will return, for the caches alone.
+  const Packet* upcoming() const { return nullptr; }
 };
 
 struct PortOptions {
@@ -144,7 +146,8 @@ class alignas(64) Port {
   void transmit(Context& context, Packet* packet);
   /// False when the packet is lost (and freed).
   bool pass_effects(Context& context, Packet* packet);
-  void request_free(Context& context);
+  template <class Source>
+  void request_free(Context& context, const Source& source);
   Packet* pop_control();
   void push_control(Packet* packet);
   Extras& extras();

@@ -5,10 +5,14 @@
 
 namespace rocelab::sim {
 
-inline void Port::request_free(Context& context) {
+template <class Source>
+void Port::request_free(Context& context, const Source& source) {
   if (free_pending_) return;
   free_pending_ = true;
-  context.schedule(TimePoint::from_ps(busy_until_ps_), node_, event_kind::kPortFree, number_, 0);
+  // What will probably be sent then goes along, as the kernel fetches arguments ahead: it has waited long enough to
+  // have left the caches. Nobody else reads it.
+  context.schedule(TimePoint::from_ps(busy_until_ps_), node_, event_kind::kPortFree, number_,
+                   reinterpret_cast<std::uintptr_t>(source.upcoming()));
 }
 
 inline void Port::transmit(Context& context, Packet* packet) {
@@ -27,7 +31,7 @@ inline void Port::transmit(Context& context, Packet* packet) {
 template <class Source>
 void Port::kick(Context& context, Source& source) {
   if (context.now().count_ps() < busy_until_ps_) {
-    request_free(context);
+    request_free(context, source);
     return;
   }
   if (!up()) [[unlikely]]
@@ -35,7 +39,7 @@ void Port::kick(Context& context, Source& source) {
   Packet* packet = control_ != nullptr ? pop_control() : source.next(context, paused_mask());
   if (packet == nullptr) return;
   transmit(context, packet);
-  if (control_ != nullptr || source.has_more(paused_mask())) request_free(context);
+  if (control_ != nullptr || source.has_more(paused_mask())) request_free(context, source);
 }
 
 template <class Source>

@@ -231,6 +231,11 @@ Packet* Switch::dequeue(Context& context, SwitchPort& side, std::uint8_t paused_
   return packet;
 }
 
+const Packet* Switch::upcoming(const SwitchPort& side) const {
+  if (side.ready == 0) return nullptr;
+  return classes_[static_cast<unsigned>(std::countr_zero(side.ready))].queues[side.port.number()].head;
+}
+
 void Switch::stamp(Context& context, const SwitchPort& side, Packet& packet) {
   if (packet.telemetry_hops == wire::kTelemetryHopsMax) return;
   packet.telemetry[packet.telemetry_hops++] = {context.now().count_ps(), side.port.tx_bytes(), side.queued_bytes,

@@ -77,6 +77,7 @@ class Switch final : public Node {
     SwitchPort& side;
     Packet* next(Context& context, std::uint8_t paused_mask) { return owner.dequeue(context, side, paused_mask); }
     bool has_more(std::uint8_t paused_mask) const { return (side.ready & ~paused_mask) != 0; }
+    const Packet* upcoming() const { return owner.upcoming(side); }
   };
 
   struct PauseWatch;
@@ -88,6 +89,8 @@ class Switch final : public Node {
   bool trim(Packet& packet, unsigned out);
   void enqueue(Context& context, SwitchPort& out, EgressQueue& queue, Packet* packet);
   Packet* dequeue(Context& context, SwitchPort& side, std::uint8_t paused_mask);
+  /// The head of the queue that is served next unless another class takes its turn.
+  const Packet* upcoming(const SwitchPort& side) const;
   void release(const Packet& packet);
   void mark(SwitchPort& side, EgressQueue& queue, Packet& packet);
   static void stamp(Context& context, const SwitchPort& side, Packet& packet);

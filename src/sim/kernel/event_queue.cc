@@ -110,8 +110,20 @@ bool EventQueue::refill(std::uint64_t limit_ps) {
     position_ps_ = start;
     Event* bucket = take_bucket(level, index);
     if (level == 0 || (level <= kSortLevelMax && EventChunks::count(bucket) <= kSortMax)) {
-      span_ps_ = std::uint64_t{1} << shift;
-      sort_out(bucket);
+      std::size_t n = take_in(bucket, 0);
+      // Neighbours with few events come along: long batches let the next events be known ahead.
+      unsigned last = index;
+      while (level <= kGatherLevelMax && n < kGatherMin && (levels_ >> level & 1) != 0) {
+        const unsigned next = lowest(used_[level]);
+        if (n + EventChunks::count(buckets_[level][next]) > kSortMax) break;
+        n = take_in(take_bucket(level, next), n);
+        last = next;
+      }
+      span_ps_ = std::uint64_t{last - index + 1} << shift;
+      next_ = keys_.data();
+      end_ = next_ + n;
+      sort_keys(next_, n);
+      sort_ties();
       return true;
     }
     span_ps_ = 1;
@@ -123,24 +135,22 @@ bool EventQueue::refill(std::uint64_t limit_ps) {
   return false;
 }
 
-void EventQueue::sort_out(Event* bucket) {
-  const std::size_t n = EventChunks::count(bucket);
+/// Appends a bucket to the `index` events of a new batch; returns how many there are now.
+std::size_t EventQueue::take_in(Event* bucket, std::size_t index) {
+  const std::size_t n = index + EventChunks::count(bucket);
   assert(n <= kIndexMask);
   if (n > sorted_.size()) {
     sorted_.resize(std::max<std::size_t>(n, 2 * sorted_.size()));
     keys_.resize(sorted_.size());
   }
-  std::uint64_t index = 0;
   chunks_.consume(bucket, [&](const Event& event) {
+    // Most arguments are pointers to packets; for what is none this does nothing.
+    __builtin_prefetch(reinterpret_cast<const void*>(static_cast<std::uintptr_t>(event.argument)), 1);
     sorted_[index] = event;
     keys_[index] = (event.time_ps - position_ps_) << kIndexBits | index;
     ++index;
   });
-  next_ = keys_.data();
-  end_ = next_ + n;
-  ++batches_;
-  sort_keys(next_, n);
-  sort_ties();
+  return n;
 }
 
 void EventQueue::sort_ties() {

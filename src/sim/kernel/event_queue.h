@@ -67,33 +67,6 @@ class EventQueue {
   const Event* ahead(std::size_t n) const {
     return static_cast<std::size_t>(end_ - next_) > n ? &sorted_[next_[n] & kIndexMask] : nullptr;
   }
-  /// Batches of events that have been sorted for pop() so far.
-  std::uint64_t batches() const { return batches_; }
-  /// How many of the present batch are left.
-  std::size_t left_of_batch() const { return static_cast<std::size_t>(end_ - next_); }
-  /// Shows events of later batches, each once and in about their order, a bucket at a time until there have been
-  /// `events` of them. `shown_until_ps` is the caller's memory of how far it has come, 0 at first. Returns how many.
-  template <class Use>
-  std::size_t look_ahead(std::uint64_t& shown_until_ps, std::size_t events, const Use& use) const {
-    const unsigned level = static_cast<unsigned>(std::countr_zero(levels_ | 1u << (kLevels - 1)));
-    if (level + 1 == kLevels) return 0;
-    const unsigned shift = level * kDigitBits;
-    const std::uint64_t block_ps = position_ps_ >> (shift + kDigitBits) << (shift + kDigitBits);
-    std::uint64_t index = 0;
-    if (shown_until_ps > block_ps) index = (shown_until_ps - block_ps + (std::uint64_t{1} << shift) - 1) >> shift;
-    std::size_t shown = 0;
-    while (shown < events && index < kBuckets) {
-      const unsigned next = next_used(level, static_cast<unsigned>(index));
-      if (next == kBuckets) break;
-      Event* bucket = buckets_[level][next];
-      // A large one will be spread; its events are shown then.
-      if (EventChunks::count(bucket) > kSortMax) break;
-      shown += show(bucket, use);
-      index = next + 1;
-      shown_until_ps = block_ps + (index << shift);
-    }
-    return shown;
-  }
   static NodeId target_of(const Event& waiting) { return waiting.target & ~kTimerBit; }
 
   /// The time of the earliest event, a cancelled one perhaps; kNever when there is none.
@@ -106,9 +79,11 @@ class EventQueue {
   static constexpr unsigned kDigitBits = 8;
   static constexpr unsigned kBuckets = 1u << kDigitBits;
   static constexpr unsigned kLevels = 64 / kDigitBits;
-  static constexpr std::size_t kSortMax = 40;   ///< a bucket with more is spread, if it can be
-  static constexpr std::size_t kLateMax = 64;   ///< late events with more are spread, if they can be
-  static constexpr unsigned kSortLevelMax = 4;  ///< wider buckets are always spread: their times would not fit a key
+  static constexpr std::size_t kSortMax = 40;     ///< a bucket with more is spread, if it can be
+  static constexpr std::size_t kGatherMin = 24;   ///< a batch with fewer takes neighbouring buckets along
+  static constexpr unsigned kGatherLevelMax = 1;  ///< of this level; of wider ones too much would come late
+  static constexpr std::size_t kLateMax = 64;     ///< late events with more are spread, if they can be
+  static constexpr unsigned kSortLevelMax = 4;    ///< wider buckets are always spread: their times would not fit a key
   static constexpr std::size_t kSweepMin = 1024;
   // A key of the sorted events: time since the position, then the index in sorted_.
   static constexpr unsigned kIndexBits = 24;
@@ -116,11 +91,11 @@ class EventQueue {
   static_assert((kSortLevelMax + 1) * kDigitBits <= 64 - kIndexBits);
 
   void place(const Event& event) {
-    const std::uint64_t difference = event.time_ps ^ position_ps_;
-    if (difference < span_ps_) {
+    if (event.time_ps - position_ps_ < span_ps_) {
       place_late(event);
       return;
     }
+    const std::uint64_t difference = event.time_ps ^ position_ps_;
     const unsigned level = (63u - static_cast<unsigned>(std::countl_zero(difference))) / kDigitBits;
     append(level, event);
   }
@@ -131,26 +106,6 @@ class EventQueue {
       extend(level, index);
     *end++ = event;
   }
-  template <class Use>
-  static std::size_t show(Event* end, const Use& use) {
-    std::size_t shown = 0;
-    while (end != nullptr) {
-      EventChunks::Header* chunk = EventChunks::chunk_of(end);
-      for (const Event* event = EventChunks::first(chunk); event != end; ++event) use(*event);
-      shown += static_cast<std::size_t>(end - EventChunks::first(chunk));
-      end = chunk->before;
-    }
-    return shown;
-  }
-  /// The lowest bucket from `index` on that is not empty; kBuckets: none.
-  unsigned next_used(unsigned level, unsigned index) const {
-    for (unsigned word = index / 64; word < kBuckets / 64; ++word) {
-      std::uint64_t bits = used_[level][word];
-      if (word == index / 64) bits &= ~std::uint64_t{0} << (index % 64);
-      if (bits != 0) return word * 64 + static_cast<unsigned>(std::countr_zero(bits));
-    }
-    return kBuckets;
-  }
   static unsigned lowest(const std::uint64_t (&words)[kBuckets / 64]);
   Event* take_bucket(unsigned level, unsigned index);
   void extend(unsigned level, unsigned index);
@@ -158,7 +113,7 @@ class EventQueue {
   Event* pop_beside_late(std::uint64_t limit_ps);
   bool take_timer(Event& event);
   bool refill(std::uint64_t limit_ps);
-  void sort_out(Event* bucket);
+  std::size_t take_in(Event* bucket, std::size_t index);
   void sort_ties();
   void spread_again();
   void sweep();
@@ -172,7 +127,6 @@ class EventQueue {
   std::uint64_t position_ps_ = 0;
   std::uint64_t span_ps_ = 1;
   std::uint64_t last_ps_ = 0;
-  std::uint64_t batches_ = 0;
   std::size_t size_ = 0;
   Event popped_;
 

@@ -15,7 +15,7 @@ class Node {
   virtual ~Node() = default;
   virtual void handle_event(Context& context, const Event& event) = 0;
   /// The event will be handled soon, some others before it: the node may fetch into the cache what it will need, and
-  /// must not change anything. What the argument points at has been fetched. Only in large simulations, and not always.
+  /// must not change anything. What the argument points at has been fetched. Not always called.
   virtual void prepare(const Event& event) const { static_cast<void>(event); }
   /// Given by Simulation::add(), dense from 0.
   NodeId id() const { return id_; }

@@ -47,19 +47,7 @@ class alignas(64) Partition {
   std::uint64_t now_ps() const { return context_.now_ps_; }  ///< of the last event handled
 
  private:
-  void prepare_next();
-  void look_ahead();
-
   Context context_;
-  // Events that are to come, as far as they have been looked at: in a ring, numbered in about their order.
-  static constexpr std::size_t kRing = 128;
-  std::vector<Event> upcoming_;
-  std::uint64_t shown_ = 0;     ///< have been put in
-  std::uint64_t prepared_ = 0;  ///< have been shown to their nodes
-  std::uint64_t opened_ = 0;    ///< belong to the queue's present batch or earlier ones
-  std::uint64_t batches_ = 0;   ///< of the queue, when opened_ was counted
-  std::uint64_t shown_until_ps_ = 0;
-  bool all_shown_ = false;  ///< there is nothing to show before the next batch
   const std::vector<Node*>& nodes_;
   std::array<Context::Mail, 2> mail_;
   std::uint64_t events_ = 0;

@@ -207,6 +207,8 @@ TEST_CASE("memory: an idle connected QP takes at most 2 KiB, whatever its queues
         rxe::CongestionControl::kTimely, rxe::CongestionControl::kSwift}) {
     rxe::DeviceOptions options = small_options();
     options.congestion_control = control;
+    options.loss_recovery = rxe::LossRecovery::kSelectiveRepeat;  // the larger of the two
+    options.entropy = rxe::Entropy::kRecycled;
     Side side(1, options);
     const auto cq = side.device.create_cq(1 << 16, nullptr);
     REQUIRE(cq);

@@ -10,16 +10,15 @@ constexpr std::array<HostProfile, 3> kProfiles{{
     // Nothing but the network: what the simulators of the HPCC and htsim papers model.
     {.name = "ideal"},
 
-    // A ConnectX-5 or -6 in a PCIe 3.0/4.0 server.
-    // - PCIe read of up to 64 bytes, request to data, about 550 ns; posted write half of that and less: Neugebauer et
-    //   al., "Understanding PCIe performance for end host networking", SIGCOMM 2018, figures 5 and 6 (Haswell,
-    //   Skylake).
-    // - The doorbell is such a posted write; a request small enough goes with it (BlueFlame): Kalia, Kaminsky,
-    // Andersen,
-    //   "Design Guidelines for High Performance RDMA Systems", USENIX ATC 2016, sections 2.2 and 3.
-    // - Posting some 40 ns, taking a completion some 20 ns of processor: same paper, section 4 (rates of one core).
-    // - The two pipelines are what is left of 0.75 to 0.8 us that perftest shows one way for an 8-byte inline WRITE
-    //   between two such cards back to back.
+    // A ConnectX-5 or -6 in a PCIe 3.0/4.0 server. The order of each step comes from the sources named; the sum is set
+    // so that a small inline message takes 0.75 us one way besides the wire, where perftest's ib_send_lat and
+    // ib_write_lat show some 0.8 us between two such cards back to back.
+    // - A PCIe read of a few bytes takes half a microsecond and more, a posted write less than half of that:
+    //   Neugebauer et al., "Understanding PCIe performance for end host networking", SIGCOMM 2018.
+    // - The doorbell is such a posted write; a request small enough goes with it (BlueFlame), a larger one's payload is
+    //   read by the card; one core posts and completes tens of millions of requests a second: Kalia, Kaminsky,
+    //   Andersen,
+    //   "Design Guidelines for High Performance RDMA Systems", USENIX ATC 2016.
     {.name = "connectx",
      .cpu_per_post = Duration::ns(40),
      .doorbell = Duration::ns(200),

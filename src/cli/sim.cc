@@ -54,6 +54,7 @@ int run(const SimArguments& arguments) {
   sim::ThreadExecutor executor;
   sim::ExperimentOptions options;
   options.partitions = s.threads;
+  options.samples = !arguments.out.empty();
   if (s.threads > 1) options.executor = &executor;
   auto experiment = sim::Experiment::make(s, options);
   if (!experiment) return fail("sim", experiment.error(), kExitUsage);

@@ -60,7 +60,7 @@ Experiment::Experiment(Scenario& scenario, const ExperimentOptions& options) : s
 
 base::TextResult<std::unique_ptr<Experiment>> Experiment::make(Scenario& scenario, const ExperimentOptions& options) {
   std::unique_ptr<Experiment> out(new Experiment(scenario, options));
-  auto network = Network::make(scenario, options.partitions);
+  auto network = Network::make(scenario, options.partitions, options.samples);
   if (!network) return base::fail_text(network.error());
   out->network_ = std::move(*network);
 

@@ -56,6 +56,7 @@ struct Totals {
 struct ExperimentOptions {
   unsigned partitions = 1;
   Executor* executor = nullptr;  ///< null: the calling thread alone
+  bool samples = true;           ///< false: only if the scenario asks for them
 };
 
 class Experiment {

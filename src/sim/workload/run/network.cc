@@ -19,16 +19,18 @@ std::string text_of(const Scenario& scenario, const FabricError& error) {
 
 Network::Network(const Scenario& scenario, unsigned partitions) : scenario_(scenario), pools_(partitions) {}
 
-base::TextResult<std::unique_ptr<Network>> Network::make(const Scenario& scenario, unsigned partitions) {
+base::TextResult<std::unique_ptr<Network>> Network::make(const Scenario& scenario, unsigned partitions, bool samples) {
   std::unique_ptr<Network> network(new Network(scenario, partitions));
-  if (const auto built = network->build(); !built) return base::fail_text(built.error());
+  if (const auto built = network->build(samples); !built) return base::fail_text(built.error());
   return network;
 }
 
-base::TextResult<void> Network::build() {
+base::TextResult<void> Network::build(bool samples) {
   FabricOptions options;
   options.switches = scenario_.switches;
-  options.switches.sample_interval = Duration::ps(static_cast<std::int64_t>(scenario_.sampling.interval_ps));
+  if (samples || !scenario_.sampling.automatic) {
+    options.switches.sample_interval = Duration::ps(static_cast<std::int64_t>(scenario_.sampling.interval_ps));
+  }
   options.routing = scenario_.routing;
   options.convergence = scenario_.convergence;
   options.routes = scenario_.routes;

@@ -18,8 +18,10 @@ namespace rocelab::sim {
 
 class Network {
  public:
-  /// The scenario outlives the network. The message names the scenario's file and key.
-  static base::TextResult<std::unique_ptr<Network>> make(const Scenario& scenario, unsigned partitions);
+  /// The scenario outlives the network. The message names the scenario's file and key. `samples`: also if the scenario
+  /// does not ask for them.
+  static base::TextResult<std::unique_ptr<Network>> make(const Scenario& scenario, unsigned partitions,
+                                                         bool samples = false);
 
   Simulation& simulation() { return simulation_; }
   const PacketPools& pools() const { return pools_; }
@@ -29,7 +31,7 @@ class Network {
 
  private:
   Network(const Scenario& scenario, unsigned partitions);
-  base::TextResult<void> build();
+  base::TextResult<void> build(bool samples);
   void schedule_host_faults();
 
   const Scenario& scenario_;

@@ -119,6 +119,19 @@ void Experiment::write_spans(ResultsWriter& writer) const {
 void Experiment::write_samples(ResultsWriter& writer) const {
   const Topology& topology = scenario_.topology;
   const Adjacency adjacency(topology);
+  if (scenario_.sampling.interval_ps == 0) {
+    // Without samples, one row a link for the whole run.
+    for (std::uint32_t node = 0; node < topology.node_count(); ++node) {
+      for (std::uint32_t port = 0; port < adjacency.port_count(node); ++port) {
+        const PortCounters counters = topology.is_host(node)
+                                          ? network_->hosts()[node]->port().counters()
+                                          : network_->switches()[node - topology.host_count]->port(port).counters();
+        const PortLink at = link_of(topology, adjacency, node, port);
+        const std::uint64_t bytes = counters.tx_bytes + counters.tx_packets * kEthernetGapBytes;
+        if (bytes != 0) writer.link_sample({TimePoint(), outcome_.now, at.link, at.is_b, bytes});
+      }
+    }
+  }
   for (std::uint32_t s = 0; s < network_->switches().size(); ++s) {
     const std::uint32_t node = topology.host_count + s;
     const SwitchSamples& samples = network_->switches()[s]->samples();

@@ -1,6 +1,7 @@
 // See scenario.h: reads the files, then the sections.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
@@ -36,6 +37,39 @@ base::TextResult<std::string> read_file(const std::string& name) {
   return std::move(text).str();
 }
 
+/// An interval that gives plots enough points and the results not too many rows: a fraction of the time that the
+/// busiest host needs at least.
+std::uint64_t fitting_interval_ps(const Scenario& scenario) {
+  constexpr std::uint64_t kSamplesMax = 200, kSamplesMin = 10, kRowsMax = 2'000'000, kShortest = 1'000'000;
+  const Topology& topology = scenario.topology;
+  std::vector<std::uint64_t> rates(topology.host_count, 1);
+  for (const TopologyLink& link : topology.links) {
+    for (const std::uint32_t end : {link.a, link.b}) {
+      if (topology.is_host(end)) rates[end] = link.rate_bps;
+    }
+  }
+  __extension__ using Wide = unsigned __int128;
+  std::vector<std::uint64_t> busy(2 * std::size_t{topology.host_count});
+  std::uint64_t latest = 0;
+  for (const Task& task : scenario.plan.tasks()) {
+    if (task.kind == TaskKind::kSend) {
+      const auto time = [&](std::uint32_t host) {
+        return static_cast<std::uint64_t>(Wide{task.bytes} * 8 * 1'000'000'000'000u / rates[host]);
+      };
+      busy[task.host] += time(task.host);
+      busy[topology.host_count + task.peer] += time(task.peer);
+      latest = std::max(latest, task.unmet == 0 ? task.delay_ps : 0);
+    } else {
+      busy[task.host] += task.delay_ps;
+    }
+  }
+  std::uint64_t expected = latest + *std::max_element(busy.begin(), busy.end());
+  if (scenario.limits.until_ps != 0) expected = std::min(expected, scenario.limits.until_ps);
+  const std::uint64_t samples =
+      std::clamp<std::uint64_t>(kRowsMax / (2 * topology.links.size()), kSamplesMin, kSamplesMax);
+  return std::max(expected / samples, kShortest);
+}
+
 void read_root(Section& root, const Reading& reading, Scenario& out) {
   root.text("name", out.name);
   if (out.name.empty()) out.name = std::filesystem::path(out.file).stem().string();
@@ -54,8 +88,6 @@ void read_root(Section& root, const Reading& reading, Scenario& out) {
   read_transport(root.section("transport"), out);
   read_switch(root.section("switch"), out);
   Section sampling = root.section("sampling");
-  sampling.time("interval", out.sampling.interval_ps);
-  sampling.finish();
   Section limits = root.section("limits");
   limits.time("until", out.limits.until_ps);
   limits.finish();
@@ -67,6 +99,11 @@ void read_root(Section& root, const Reading& reading, Scenario& out) {
   read_workloads(std::move(workloads), reading, out);
   read_routes(std::move(routes), out);
   read_faults(std::move(faults), out);
+  if (reading.any()) return;
+  out.sampling.automatic = !sampling.has("interval");
+  if (out.sampling.automatic) out.sampling.interval_ps = fitting_interval_ps(out);
+  sampling.time("interval", out.sampling.interval_ps);
+  sampling.finish();
 }
 
 }  // namespace

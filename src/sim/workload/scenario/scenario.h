@@ -50,6 +50,7 @@ struct HostFault {
 
 struct Sampling {
   std::uint64_t interval_ps = 0;  ///< 0: no samples
+  bool automatic = true;          ///< nobody asked for them: only when results are written
 };
 
 struct Limits {

@@ -60,8 +60,8 @@ struct PageFlow {
   std::int64_t destination = 0;
   std::int64_t bytes = 0;
   std::int64_t start_ps = 0;
-  std::int64_t fct_ps = -1;  ///< negative: has none
-  std::int64_t retransmitted = 0;
+  std::int64_t fct_ps = -1;         ///< negative: has none
+  std::int64_t retransmitted = -1;  ///< negative: not counted by flow
   double slowdown = std::numeric_limits<double>::quiet_NaN();
   std::uint32_t tag = 0;
 };

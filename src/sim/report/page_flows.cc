@@ -113,7 +113,7 @@ json flow_row(const PageFlow& flow, const PageFlows& flows, const PageNodes& nod
           {"start", flow.start_ps},
           {"fct", flow.fct_ps},
           {"slowdown", rounded(flow.slowdown)},
-          {"retransmitted", flow.retransmitted},
+          {"retransmitted", flow.retransmitted < 0 ? json(nullptr) : json(flow.retransmitted)},
           {"tag", flows.tags[flow.tag]}};
 }
 
@@ -161,7 +161,7 @@ TextResult<PageFlows> read_flows(Database& database) {
     } else {
       ++(rows->text(9) == "unfinished" || rows->text(9) == "ok" ? flows.unfinished : flows.failed);
     }
-    flow.retransmitted = rows->integer(7);
+    if (!rows->is_null(7)) flow.retransmitted = rows->integer(7);
     const auto known = tags.find(rows->text(8));
     if (known != tags.end()) {
       flow.tag = known->second;
@@ -211,11 +211,11 @@ std::vector<std::int64_t> size_bounds(const std::vector<PageFlows>& runs) {
 json flows_part(const PageFlows& flows, const std::vector<std::int64_t>& bounds, const PageNodes& nodes) {
   Distribution all;
   std::vector<Distribution> by_tag(flows.tags.size());
-  std::int64_t bytes = 0, retransmitted = 0, last_finish = 0;
+  std::int64_t bytes = 0, retransmitted = -1, last_finish = 0;
   for (const PageFlow& flow : flows.all) {
     all.add(flow);
     by_tag[flow.tag].add(flow);
-    retransmitted += flow.retransmitted;
+    if (flow.retransmitted >= 0) retransmitted = std::max<std::int64_t>(0, retransmitted) + flow.retransmitted;
     if (flow.fct_ps < 0) continue;
     bytes += flow.bytes;
     last_finish = std::max(last_finish, flow.start_ps + flow.fct_ps);
@@ -249,7 +249,7 @@ json flows_part(const PageFlows& flows, const std::vector<std::int64_t>& bounds,
           {"failed", flows.failed},
           {"unfinished", flows.unfinished},
           {"bytes", bytes},
-          {"retransmitted", retransmitted},
+          {"retransmitted", retransmitted < 0 ? json(nullptr) : json(retransmitted)},
           {"last_finish", last_finish},
           {"buckets", buckets(flows, bounds)},
           {"curves", std::move(curves)},

@@ -80,9 +80,9 @@ struct FlowRecord {
   std::uint32_t destination = 0;
   std::uint64_t bytes = 0;
   base::TimePoint start;
-  std::optional<base::TimePoint> finish;  ///< none: not finished when the run ended
-  base::Duration ideal;                   ///< alone on the empty network
-  std::uint64_t retransmitted_packets = 0;
+  std::optional<base::TimePoint> finish;               ///< none: not finished when the run ended
+  base::Duration ideal;                                ///< alone on the empty network
+  std::optional<std::uint64_t> retransmitted_packets;  ///< none: not counted by flow
   std::uint8_t priority = 0;
   std::string_view status;  ///< "ok", "unfinished", or the completion's error ("RETRY_EXC_ERR")
   std::string_view tag;     ///< the workload it belongs to

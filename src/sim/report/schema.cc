@@ -32,7 +32,7 @@ CREATE TABLE link(
 ) STRICT;
 CREATE TABLE flow(  -- finish_ps IS NULL: not finished
   id INTEGER PRIMARY KEY, source INTEGER NOT NULL, destination INTEGER NOT NULL, bytes INTEGER NOT NULL,
-  start_ps INTEGER NOT NULL, finish_ps INTEGER, ideal_ps INTEGER NOT NULL, retransmitted_packets INTEGER NOT NULL,
+  start_ps INTEGER NOT NULL, finish_ps INTEGER, ideal_ps INTEGER NOT NULL, retransmitted_packets INTEGER,
   priority INTEGER NOT NULL, status TEXT NOT NULL, tag TEXT NOT NULL
 ) STRICT;
 CREATE TABLE span(  -- bars of a timeline

@@ -135,5 +135,6 @@ function slowestTable(run) {
     {name: 'Workload', cell: (f) => f.tag}, {name: 'Size', number: true, cell: (f) => formatSize(f.bytes)},
     {name: 'Start', number: true, cell: (f) => formatTime(f.start)}, {name: 'Took', number: true, cell: (f) => formatTime(f.fct)},
     {name: 'Slowdown', number: true, cell: (f) => formatFactor(f.slowdown)},
-    {name: 'Packets sent again', number: true, cell: (f) => formatCount(f.retransmitted)}], run.flows.slowest);
+  ].concat(run.flows.retransmitted === null ? [] : [
+    {name: 'Packets sent again', number: true, cell: (f) => formatCount(f.retransmitted)}]), run.flows.slowest);
 }

@@ -3,6 +3,14 @@
 const last = (run) => run.flows.curves[0];
 const stat = (run, key, p) => (last(run)[key] ? last(run)[key][p] : null);
 
+// By flow where that was counted, else by the hosts; null: by nobody.
+function sentAgain(run) {
+  if (run.flows.retransmitted !== null) return run.flows.retransmitted;
+  const counter = run.counters.find((c) => c.name === 'resent_packets');
+  if (counter) return counter.total;
+  return run.counters.length ? 0 : null;
+}
+
 // [name, value(run), format, whether less is better (null: neither)]
 const FIGURES = [
   ['Flows finished', (run) => run.flows.finished, formatCount, false],
@@ -17,7 +25,7 @@ const FIGURES = [
   ['Last flow finished at', (run) => run.flows.last_finish || null, formatTime, true],
   ['Fullest queue', (run) => run.queues && run.queues.max, formatSize, true],
   ['Paused, all ports together', (run) => (run.pauses ? run.pauses.paused : run.links && run.links.samples ? 0 : null), formatTime, true],
-  ['Packets sent again', (run) => run.flows.retransmitted, formatCount, true],
+  ['Packets sent again', sentAgain, formatCount, true],
   ['Packets', (run) => run.run.packets, formatCount, null],
   ['Packet-hops', (run) => run.run.packet_hops, formatCount, null],
   ['Simulated time', (run) => run.run.simulated_ps, formatTime, null],

@@ -114,6 +114,8 @@ TEST_CASE("chakra: collectives are those of their process group", "[sim][workloa
   Plan plan;
   REQUIRE(add_trace(plan, w));
   CHECK(test::PlanModel(plan, 1'000'000).end_ps() == 2'000'000);  // two ranks each, in parallel
+  w.groups["a"] = {0, 2, 0};
+  CHECK(plan_problem(w) == "group `a` names a rank twice");
   w.groups["a"] = {0, 1};
   CHECK_FALSE(plan_problem(w).empty());
 }

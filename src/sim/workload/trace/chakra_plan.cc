@@ -168,6 +168,11 @@ class Builder {
       } else {
         for (std::uint32_t r = 0; r < ranks(); ++r) members.push_back(r);
       }
+      std::vector<std::uint32_t> sorted = members;
+      std::sort(sorted.begin(), sorted.end());
+      if (std::adjacent_find(sorted.begin(), sorted.end()) != sorted.end()) {
+        return base::fail_text(fmt::format("group `{}` names a rank twice", group));
+      }
       const std::size_t count = by_rank.begin()->second.size();
       for (const std::uint32_t r : members) {
         if (r >= ranks()) return base::fail_text(fmt::format("group `{}`: there is no rank {}", group, r));

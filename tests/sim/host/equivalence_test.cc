@@ -118,7 +118,7 @@ class SimulatedExchange {
 class LoopbackEnd final : public rxe::TxSink {
  public:
   LoopbackEnd(std::uint32_t host, const rxe::DeviceOptions& options, const rxe::QpAttr& attr)
-      : memory(2 * kArenaBytes), device(options), host_(host) {
+      : memory(2 * kArenaBytes), device(options) {
     const wire::Gid gid = sim::host_gid(host);
     bool good = device.set_gid(0, {.gid = gid, .type = rxe::GidType::kRoceV2, .valid = true}).has_value() &&
                 device.set_gid(1, {.gid = gid, .type = rxe::GidType::kRoceV1, .valid = true}).has_value();
@@ -220,7 +220,6 @@ class LoopbackEnd final : public rxe::TxSink {
     CHECK(device.post_recv(now, sim::kFlowQpnFirst, {.wr_id = 0, .sges = {&sge, 1}}).has_value());
   }
 
-  std::uint32_t host_;
   std::uint32_t number_ = 0;
   rxe::PdId pd_{};
   net::LoopbackPort* port_ = nullptr;

@@ -68,6 +68,7 @@ class Turner final : public Node {
       return has_more(paused_mask) ? host.make(context) : nullptr;
     }
     bool has_more(std::uint8_t paused_mask) const { return host.owed != 0 && (paused_mask & 8) == 0; }
+    const Packet* upcoming() const { return nullptr; }
   };
 
   Packet* make(Context& context) {

@@ -104,6 +104,7 @@ class StubHost final : public Node {
       }
       return false;
     }
+    const Packet* upcoming() const { return nullptr; }
   };
 
   Packet* next(Context& context, std::uint8_t paused_mask) {

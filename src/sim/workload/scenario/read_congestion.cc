@@ -129,6 +129,8 @@ void read_recovery(Section& transport, Scenario& out) {
       "recovery", engine.loss_recovery,
       {{"go_back_n", rxe::LossRecovery::kGoBackN}, {"selective_repeat", rxe::LossRecovery::kSelectiveRepeat}});
   const bool selective = engine.loss_recovery == rxe::LossRecovery::kSelectiveRepeat;
+  // A window of a few packets is shorter than the interval of coalesced acknowledgements; IRN has one a packet.
+  if (selective) engine.ack_policy = rxe::AckPolicy::kEveryPacket;
   const std::uint64_t payload =
       out.transport.payload_bytes != 0 ? out.transport.payload_bytes : out.transport.mtu_bytes;
   engine.unacked_psns_max =

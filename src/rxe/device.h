@@ -111,6 +111,8 @@ class Device {
   Result<Qpn> create_qp(QpInit& init);  ///< init.cap is rounded up on return
   Result<void> modify_qp(TimePoint now, Qpn qpn, const QpAttr& attr, std::uint32_t mask);
   Result<QpAttr> query_qp(Qpn qpn) const;
+  /// Request packets that the QP has sent again since it was created, modulo 2^32; 0 when there is no such QP.
+  std::uint32_t resent_packets(Qpn qpn) const;
   Result<void> destroy_qp(Qpn qpn);
   Result<void> post_send(TimePoint now, Qpn qpn, const SendRequest& request);
   /// Requests of this QP do not begin before `until`, unless it has some to send already: the way from a program to a

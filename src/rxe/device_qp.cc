@@ -176,6 +176,11 @@ Result<QpAttr> Device::query_qp(Qpn qpn) const {
   return attr;
 }
 
+std::uint32_t Device::resent_packets(Qpn qpn) const {
+  const Qp* qp = impl_->find_qp(qpn);
+  return qp == nullptr ? 0 : qp->requester.resent;
+}
+
 Result<void> Device::attach_mcast(Qpn qpn, const wire::Gid& group) {
   const Qp* qp = impl_->find_qp(qpn);
   if (qp == nullptr) return no_such_qp();

@@ -51,6 +51,7 @@ struct RequesterState {
   TimePoint held_until;                 ///< Device::hold_requests, when `holds` says so
   std::uint32_t answers_owed = 0;       ///< READs and atomics begun and not yet answered
   std::uint32_t since_ack_request = 0;  ///< packets since the last one that asked for an ACK
+  std::uint32_t resent = 0;             ///< packets sent again, for queries
   std::uint8_t retries_left = 0;
   std::uint8_t rnr_retries_left = 0;
   bool holds = false;        ///< no request before held_until

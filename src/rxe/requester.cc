@@ -112,6 +112,7 @@ void sent(Engine& engine, Qp& qp, TimePoint now, SendWqe& wqe) {
     requester.high_psn = requester.next_psn;
   } else {
     ++engine.counters.resent_pkts;
+    ++requester.resent;
   }
   if (qp.type == QpType::kRc) {
     if (!qp.timers.armed(Deadline::kAck) && ack_timeout(engine, qp) != Duration()) {

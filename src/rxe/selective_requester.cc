@@ -223,6 +223,7 @@ Offer poll_again(Engine& engine, Qp& qp, TimePoint now, TxSink& sink) {
   if (!sink.transmit(qp.packet)) return Offer::kRefused;
   count_sent(engine, qp.packet);
   ++engine.counters.resent_pkts;
+  ++qp.requester.resent;
   state.resend_psn = psn + count;
   if (qp.congestion != nullptr) {
     qp.congestion->on_send(now, {qp.packet.payload.length + kWireOverheadBytes, psn, true});

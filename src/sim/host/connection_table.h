@@ -49,6 +49,8 @@ struct Connection {
   bool lingers = false;               ///< a kLinger event is on its way
   std::uint32_t written = 0;          ///< longest WRITE or SEND completed: what the check compares at the peer
   std::uint32_t read = 0;             ///< longest READ completed: what the check compares here
+  std::uint32_t resent_before = 0;    ///< what the engine had sent again when the last request completed
+  std::uint32_t resent_last = 0;      ///< and since the completion before that one
   std::uint64_t last_arrival_ps = 0;  ///< of single-message connections: when a packet last came
 };
 

@@ -86,6 +86,8 @@ class Host final : public Node, public PacketSource {
   /// This side's QP is destroyed; requests that are not complete never will be. A later post opens no new one.
   void close(Context& context, ConnectionId connection);
   const ConnectionTable& connections() const { return connections_; }
+  /// In on_complete(): packets sent again since the connection's completion before this one.
+  std::uint32_t resent_packets(ConnectionId connection) const { return connections_.at(connection).resent_last; }
 
   // --- processes ---------------------------------------------------------------------------------------------------
   /// A process of this host, before the run; it starts when an event host_event::kProcess with its number as `port`

@@ -256,6 +256,9 @@ void HostStack::request_done(Context& context, Connection& connection, Connectio
   } else {
     ++counters.failed;
   }
+  const std::uint32_t resent = device_.resent_packets(completion.qp_num);
+  connection.resent_last = resent - connection.resent_before;
+  connection.resent_before = resent;
   FlowOwner* owner = connection.owner;
   give(context, id, TimePoint());
   if (connection.single_message && connection.first_request == kNoRequest) host_.close(context, id);

@@ -38,6 +38,7 @@ struct Task {
   TaskId message = kNoTask;      ///< of kSend: the receiving task at the peer; kNoTask: the peer's program is not told
   std::uint32_t unmet = 0;       ///< dependencies not done yet
   std::uint32_t successors = 0;  ///< where its successors begin; those of the next task end them
+  std::uint32_t resent = 0;      ///< of kSend: packets sent again
   std::uint64_t bytes = 0;
   std::uint64_t delay_ps = 0;  ///< between becoming ready (0 for a task without dependencies) and its begin
   std::uint64_t begin_ps = kNoTime;

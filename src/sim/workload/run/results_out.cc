@@ -88,6 +88,7 @@ void Experiment::write_messages(ResultsWriter& writer) {
     record.start = TimePoint::from_ps(task.begin_ps);
     if (task.end_ps != kNoTime) record.finish = TimePoint::from_ps(task.end_ps);
     record.ideal = Duration::ps(static_cast<std::int64_t>(ideal_completion_ps(path, task.bytes, packets)));
+    record.retransmitted_packets = task.resent;
     record.priority = task.priority;
     record.status = status;
     record.tag = scenario_.workloads[task.workload].name;

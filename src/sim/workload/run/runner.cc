@@ -135,8 +135,10 @@ void Runner::end(Host& host, Context& context, TaskId id, TaskStatus status) {
   state.following = false;
 }
 
-void Runner::on_complete(Host& host, Context& context, ConnectionId, std::uint64_t user, rxe::WcStatus status) {
+void Runner::on_complete(Host& host, Context& context, ConnectionId connection, std::uint64_t user,
+                         rxe::WcStatus status) {
   const auto id = static_cast<TaskId>(user);
+  plan_.task(id).resent = host.resent_packets(connection);
   plan_.task(id).error = static_cast<std::uint8_t>(status);
   end(host, context, id, status == rxe::WcStatus::kSuccess ? TaskStatus::kDone : TaskStatus::kFailed);
 }

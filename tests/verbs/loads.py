@@ -17,10 +17,11 @@ def mapped_libibverbs():
 
 def main():
     folder, name = os.path.realpath(sys.argv[1]), sys.argv[2]
-    if os.environ.get("LD_LIBRARY_PATH", "").split(":")[0] != folder:  # read by the loader at start only
-        os.environ["LD_LIBRARY_PATH"] = folder + ":" + os.environ.get("LD_LIBRARY_PATH", "")
+    if "LOADS_STARTED" not in os.environ:  # the library path is read by the loader at start only
         use = name.startswith("python:") and os.access(DISTRIBUTION_PYTHON, os.X_OK)
         python = DISTRIBUTION_PYTHON if use else sys.executable
+        os.environ["LOADS_STARTED"] = "yes"
+        os.environ["LD_LIBRARY_PATH"] = folder + ":" + os.environ.get("LD_LIBRARY_PATH", "")
         os.execv(python, [python, *sys.argv])
     if name.startswith("python:"):
         module = name.removeprefix("python:")

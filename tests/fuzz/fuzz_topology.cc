@@ -17,11 +17,11 @@ namespace {
 constexpr std::uint32_t kNodesMax = 300;  ///< larger topologies are only validated: tables of all would take too long
 
 #ifdef ROCELAB_CANARY
-/// Takes it for granted that there are eight priorities.
+/// Takes it for granted that there are four hosts.
 void planted_bug(const sim::MatrixConnection& connection) {
-  const std::vector<std::uint8_t> classes(8);
-  if (!connection.priority || *connection.priority >= 100) return;
-  const volatile auto beyond = *(classes.data() + *connection.priority);
+  const std::vector<std::uint8_t> hosts(4);
+  if (connection.destination >= 100) return;
+  const volatile auto beyond = *(hosts.data() + connection.destination);
   static_cast<void>(beyond);
 }
 #endif

@@ -26,10 +26,12 @@ class ProgressPolicy {
   /// A poll_cq found nothing. True: the application takes the lead with this call.
   bool on_empty_poll(base::TimePoint now) {
     const base::Duration gap = pay_for_gap(now);
+    if (application_drives_ && now - lead_since_ > kLeadProven) wanted_ = kCreditWanted;
     if (mode_ == ProgressMode::kThread || application_drives_) return false;
     if (gap <= kShortGap) credit_ = credit_ + gap;
-    if (credit_ < (mode_ == ProgressMode::kPoll && !armed_ ? base::Duration() : kCreditWanted)) return false;
+    if (credit_ < (mode_ == ProgressMode::kPoll && !armed_ ? base::Duration() : wanted_)) return false;
     application_drives_ = true;
+    lead_since_ = now;
     armed_ = false;
     credit_ = base::Duration();
     return true;
@@ -47,8 +49,12 @@ class ProgressPolicy {
     return takes;
   }
 
-  /// Nobody has polled since the last tick: the thread takes the lead.
-  void on_silent_tick() { application_drives_ = false; }
+  /// Nobody has polled since the last tick: the thread takes the lead, and the application must poll for longer each
+  /// time before it gets it back, until it has kept it for kLeadProven.
+  void on_silent_tick() {
+    application_drives_ = false;
+    wanted_ = wanted_ * 8 < kCreditWantedMax ? wanted_ * 8 : kCreditWantedMax;
+  }
 
   /// The first tick after the application took the lead, and those that follow while it polls.
   base::Duration first_tick() const { return mode_ == ProgressMode::kPoll ? kTickOfPollMode : kTickFirst; }
@@ -59,6 +65,8 @@ class ProgressPolicy {
 
   static constexpr base::Duration kShortGap = base::Duration::us(2);
   static constexpr base::Duration kCreditWanted = base::Duration::us(50);
+  static constexpr base::Duration kCreditWantedMax = base::Duration::ms(100);
+  static constexpr base::Duration kLeadProven = base::Duration::ms(10);
   static constexpr base::Duration kTickFirst = base::Duration::us(50);
   static constexpr base::Duration kTickMax = base::Duration::ms(1);
   static constexpr base::Duration kTickOfPollMode = base::Duration::ms(10);
@@ -78,7 +86,9 @@ class ProgressPolicy {
   bool application_drives_ = false;
   bool armed_ = false;
   base::TimePoint last_call_;
+  base::TimePoint lead_since_;
   base::Duration credit_;
+  base::Duration wanted_ = kCreditWanted;
 };
 
 }  // namespace rocelab::runtime

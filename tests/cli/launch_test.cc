@@ -7,10 +7,12 @@
 #include <filesystem>
 #include <fstream>
 
-#include "tests/cli/scratch.h"
 #include "tests/support/catch.h"
+#include "tests/support/scratch_folder.h"
 
 namespace rocelab::cli {
+
+using test::ScratchFolder;
 
 namespace fs = std::filesystem;
 

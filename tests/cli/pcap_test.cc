@@ -11,12 +11,14 @@
 #include "base/rng.h"
 #include "cli/pcap_report.h"
 #include "net/pcapng_writer.h"
-#include "tests/cli/scratch.h"
 #include "tests/support/catch.h"
 #include "tests/support/golden.h"
 #include "tests/support/random_packet.h"
+#include "tests/support/scratch_folder.h"
 
 namespace rocelab::cli {
+
+using test::ScratchFolder;
 
 namespace {
 

@@ -8,10 +8,12 @@
 #include <vector>
 
 #include "tests/cli/descriptions.h"
-#include "tests/cli/scratch.h"
 #include "tests/support/catch.h"
+#include "tests/support/scratch_folder.h"
 
 namespace rocelab::cli {
+
+using test::ScratchFolder;
 
 namespace fs = std::filesystem;
 

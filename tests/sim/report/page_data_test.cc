@@ -8,12 +8,15 @@
 #include "sim/report/page_bundles.h"
 #include "sim/report/schema.h"
 #include "tests/sim/report/made_up_run.h"
-#include "tests/sim/report/scratch.h"
 #include "tests/support/catch.h"
+#include "tests/support/scratch_folder.h"
 
 namespace rocelab::sim {
 
 namespace {
+
+using test::content_of;
+using test::ScratchFolder;
 
 PageFlow flow_of(std::int64_t bytes) {
   PageFlow flow;

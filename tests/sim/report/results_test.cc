@@ -18,12 +18,15 @@
 
 #include "sim/report/schema.h"
 #include "tests/sim/report/made_up_run.h"
-#include "tests/sim/report/scratch.h"
 #include "tests/support/catch.h"
+#include "tests/support/scratch_folder.h"
 
 namespace rocelab::sim {
 
 namespace {
+
+using test::content_of;
+using test::ScratchFolder;
 
 std::int64_t number(Database& database, const std::string& sql) {
   auto statement = database.prepare(sql);

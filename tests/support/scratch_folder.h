@@ -1,4 +1,4 @@
-// A folder of a test's own, removed at the end, and what the tests of results look at in it.
+// A folder of a test's own, removed at the end, and what a file holds.
 #pragma once
 
 #include <cstdlib>
@@ -8,7 +8,7 @@
 #include <string>
 #include <system_error>
 
-namespace rocelab::sim {
+namespace rocelab::test {
 
 class ScratchFolder {
  public:
@@ -40,4 +40,4 @@ inline std::string content_of(const std::string& path) {
   return {std::istreambuf_iterator<char>(stream), {}};
 }
 
-}  // namespace rocelab::sim
+}  // namespace rocelab::test

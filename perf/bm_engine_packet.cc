@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "perf/cycles.h"
+#include "perf/engine_pair.h"
 #include "rxe/device.h"
 #include "wire/gid.h"
 
@@ -51,26 +52,7 @@ class End final : public rxe::TxSink {
     key = region->lkey;
     qpn = *qp;
   }
-  bool connect(const End& peer) {
-    namespace attr = rxe::qp_attr;
-    rxe::QpAttr a;
-    a.state = rxe::QpState::kInit;
-    a.access_flags = kAccess;
-    if (!device.modify_qp({}, qpn, a, attr::kState | attr::kPkeyIndex | attr::kPort | attr::kAccessFlags)) return false;
-    a.state = rxe::QpState::kRtr;
-    a.av.dgid = gid_of(peer.number_);
-    a.path_mtu = rxe::PathMtu::k4096;
-    a.dest_qpn = peer.qpn;
-    constexpr std::uint32_t kRtr = attr::kState | attr::kAv | attr::kPathMtu | attr::kDestQpn | attr::kRqPsn |
-                                   attr::kMaxDestRdAtomic | attr::kMinRnrTimer;
-    if (!device.modify_qp({}, qpn, a, kRtr)) return false;
-    a.state = rxe::QpState::kRts;
-    a.timeout = 20;
-    a.retry_cnt = a.rnr_retry = 7;
-    constexpr std::uint32_t kRts =
-        attr::kState | attr::kSqPsn | attr::kTimeout | attr::kRetryCnt | attr::kRnrRetry | attr::kMaxQpRdAtomic;
-    return device.modify_qp({}, qpn, a, kRts).has_value();
-  }
+  bool connect(const End& peer) { return connect_rc(device, qpn, gid_of(peer.number_), {}, peer.qpn, kAccess); }
   bool transmit(const wire::Packet& sent) override {
     packet = sent;
     return true;

@@ -29,6 +29,38 @@ bool FrameSink::transmit(const wire::Packet& packet) {
   return true;
 }
 
+bool connect_rc(rxe::Device& device, rxe::Qpn qpn, const wire::Gid& peer_gid, const wire::MacAddress& peer_mac,
+                rxe::Qpn peer_qpn, std::uint32_t access) {
+  namespace attr = rxe::qp_attr;
+  rxe::QpAttr a;
+  a.state = rxe::QpState::kInit;
+  a.access_flags = access;
+  if (!device.modify_qp({}, qpn, a, attr::kState | attr::kPkeyIndex | attr::kPort | attr::kAccessFlags)) return false;
+  a.state = rxe::QpState::kRtr;
+  a.av.dgid = peer_gid;
+  a.av.destination_mac = peer_mac;
+  a.path_mtu = rxe::PathMtu::k4096;
+  a.dest_qpn = peer_qpn;
+  a.rq_psn = kFirstPsn;
+  a.max_dest_rd_atomic = 16;
+  if (!device.modify_qp({}, qpn, a,
+                        attr::kState | attr::kAv | attr::kPathMtu | attr::kDestQpn | attr::kRqPsn |
+                            attr::kMaxDestRdAtomic | attr::kMinRnrTimer)) {
+    return false;
+  }
+  a.state = rxe::QpState::kRts;
+  a.sq_psn = kFirstPsn;
+  a.timeout = 20;
+  a.retry_cnt = 7;
+  a.rnr_retry = 7;
+  a.max_rd_atomic = 16;
+  return device
+      .modify_qp(
+          {}, qpn, a,
+          attr::kState | attr::kSqPsn | attr::kTimeout | attr::kRetryCnt | attr::kRnrRetry | attr::kMaxQpRdAtomic)
+      .has_value();
+}
+
 EngineEnd::EngineEnd(std::uint8_t number) : device(options_of(number)), number_(number) { valid = create(); }
 
 bool EngineEnd::create() {
@@ -64,34 +96,7 @@ bool EngineEnd::create() {
 }
 
 bool EngineEnd::connect(const EngineEnd& peer) {
-  namespace attr = rxe::qp_attr;
-  rxe::QpAttr a;
-  a.state = rxe::QpState::kInit;
-  a.access_flags = kAccess;
-  if (!device.modify_qp({}, qpn, a, attr::kState | attr::kPkeyIndex | attr::kPort | attr::kAccessFlags)) return false;
-  a.state = rxe::QpState::kRtr;
-  a.av.dgid = gid_of(peer.number_);
-  a.av.destination_mac = mac_of(peer.number_);
-  a.path_mtu = rxe::PathMtu::k4096;
-  a.dest_qpn = peer.qpn;
-  a.rq_psn = kFirstPsn;
-  a.max_dest_rd_atomic = 16;
-  if (!device.modify_qp({}, qpn, a,
-                        attr::kState | attr::kAv | attr::kPathMtu | attr::kDestQpn | attr::kRqPsn |
-                            attr::kMaxDestRdAtomic | attr::kMinRnrTimer)) {
-    return false;
-  }
-  a.state = rxe::QpState::kRts;
-  a.sq_psn = kFirstPsn;
-  a.timeout = 20;
-  a.retry_cnt = 7;
-  a.rnr_retry = 7;
-  a.max_rd_atomic = 16;
-  return device
-      .modify_qp(
-          {}, qpn, a,
-          attr::kState | attr::kSqPsn | attr::kTimeout | attr::kRetryCnt | attr::kRnrRetry | attr::kMaxQpRdAtomic)
-      .has_value();
+  return connect_rc(device, qpn, gid_of(peer.number_), mac_of(peer.number_), peer.qpn, kAccess);
 }
 
 rxe::SendRequest EngineEnd::request(rxe::SendOpcode opcode, std::uint32_t length, bool signaled,

@@ -30,6 +30,10 @@ class FrameSink final : public rxe::TxSink {
   std::size_t size_ = 0;
 };
 
+/// Takes a fresh RC queue pair to RTS, towards queue pair `peer_qpn` of the device with GID `peer_gid`.
+bool connect_rc(rxe::Device& device, rxe::Qpn qpn, const wire::Gid& peer_gid, const wire::MacAddress& peer_mac,
+                rxe::Qpn peer_qpn, std::uint32_t access);
+
 /// One engine with its memory and queue pair.
 class EngineEnd {
  public:

@@ -217,8 +217,6 @@ Packet* Switch::dequeue(Context& context, SwitchPort& side, std::uint8_t paused_
     queue.tail = nullptr;
     side.ready &= static_cast<std::uint8_t>(~(1u << priority));
     side.ets.on_empty(priority);
-  } else {
-    __builtin_prefetch(queue.head);  // it has lain there for a while
   }
   --queue.packets;
   queue.bytes -= bytes;

@@ -144,16 +144,10 @@ std::vector<MessageResult> Experiment::results() {
   std::vector<MessageResult> out;
   PathFinder finder(scenario_.topology);
   const PacketShape packets = shape();
-  std::vector<PathLink> path;
-  std::uint32_t from = kNoNode, to = kNoNode;
   for (TaskId id = 0; id < scenario_.plan.size(); ++id) {
     const Task& task = scenario_.plan.task(id);
     if (task.kind != TaskKind::kSend || task.status != TaskStatus::kDone) continue;
-    if (task.host != from || task.peer != to) {
-      path = finder.path(task.host, task.peer);
-      from = task.host;
-      to = task.peer;
-    }
+    const std::vector<PathLink>& path = finder.path(task.host, task.peer);
     out.push_back({id, task.end_ps - task.begin_ps, ideal_completion_ps(path, task.bytes, packets)});
   }
   return out;

@@ -20,7 +20,16 @@ std::uint64_t serialisation_ps(std::uint64_t bytes, std::uint64_t rate_bps) {
 
 PathFinder::PathFinder(const Topology& topology) : topology_(topology), adjacency_(topology) {}
 
-std::vector<PathLink> PathFinder::path(std::uint32_t source, std::uint32_t destination) {
+const std::vector<PathLink>& PathFinder::path(std::uint32_t source, std::uint32_t destination) {
+  if (source != source_ || destination != destination_) {
+    path_ = find(source, destination);
+    source_ = source;
+    destination_ = destination;
+  }
+  return path_;
+}
+
+std::vector<PathLink> PathFinder::find(std::uint32_t source, std::uint32_t destination) {
   std::vector<PathLink> out;
   if (source == destination) return out;
   const std::uint32_t hosts = topology_.host_count;

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "sim/fabric/topology/topology.h"
+#include "sim/kernel/event.h"
 
 namespace rocelab::sim {
 
@@ -40,14 +41,19 @@ struct PathLink {
 class PathFinder {
  public:
   explicit PathFinder(const Topology& topology);
-  /// Empty when there is no path.
-  std::vector<PathLink> path(std::uint32_t source, std::uint32_t destination);
+  /// Empty when there is no path. Valid until the next call; the last pair asked for is remembered.
+  const std::vector<PathLink>& path(std::uint32_t source, std::uint32_t destination);
 
  private:
+  std::vector<PathLink> find(std::uint32_t source, std::uint32_t destination);
+
   const Topology& topology_;
   Adjacency adjacency_;
   /// Per destination switch, for every switch the port that leads there; made when first needed.
   std::unordered_map<std::uint32_t, std::vector<std::uint16_t>> towards_;
+  std::uint32_t source_ = kNoNode;
+  std::uint32_t destination_ = kNoNode;
+  std::vector<PathLink> path_;
 };
 
 /// From the request at the sender to its completion.

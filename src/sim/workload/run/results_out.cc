@@ -69,16 +69,10 @@ void Experiment::write_fabric(ResultsWriter& writer) const {
 void Experiment::write_messages(ResultsWriter& writer) {
   PathFinder finder(scenario_.topology);
   const PacketShape packets = shape();
-  std::vector<PathLink> path;
-  std::uint32_t from = kNoNode, to = kNoNode;
   for (TaskId id = 0; id < scenario_.plan.size(); ++id) {
     const Task& task = scenario_.plan.task(id);
     if (task.kind != TaskKind::kSend || task.begin_ps == kNoTime) continue;
-    if (task.host != from || task.peer != to) {
-      path = finder.path(task.host, task.peer);
-      from = task.host;
-      to = task.peer;
-    }
+    const std::vector<PathLink>& path = finder.path(task.host, task.peer);
     const std::string status = status_text(task);
     FlowRecord record;
     record.id = id;

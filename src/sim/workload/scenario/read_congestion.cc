@@ -104,7 +104,7 @@ Longest longest_path(const Topology& topology, std::uint32_t packet_bytes) {
   for (std::uint32_t h = 0; h < topology.host_count; ++h) {
     for (const std::uint32_t from : {0u, topology.host_count - 1}) {
       if (from == h) continue;
-      const std::vector<PathLink> path = finder.path(from, h);
+      const std::vector<PathLink>& path = finder.path(from, h);
       longest = std::max(longest, ideal_completion_ps(path, packet_bytes, shape));
       links = std::max(links, path.size());
     }

@@ -26,7 +26,6 @@ class ProgressPolicy {
   /// A poll_cq found nothing. True: the application takes the lead with this call.
   bool on_empty_poll(base::TimePoint now) {
     const base::Duration gap = pay_for_gap(now);
-    if (application_drives_ && now - lead_since_ > kLeadProven) wanted_ = kCreditWanted;
     if (mode_ == ProgressMode::kThread || application_drives_) return false;
     if (gap <= kShortGap) credit_ = credit_ + gap;
     if (credit_ < (mode_ == ProgressMode::kPoll && !armed_ ? base::Duration() : wanted_)) return false;
@@ -43,7 +42,7 @@ class ProgressPolicy {
   /// A CQ was armed: the caller is about to sleep. True: the thread takes the lead with this call.
   bool on_arm() {
     const bool takes = application_drives_;
-    application_drives_ = false;
+    if (takes) end_lead();
     armed_ = true;
     credit_ = base::Duration();
     return takes;
@@ -52,7 +51,7 @@ class ProgressPolicy {
   /// Nobody has polled since the last tick: the thread takes the lead, and the application must poll for longer each
   /// time before it gets it back, until it has kept it for kLeadProven.
   void on_silent_tick() {
-    application_drives_ = false;
+    end_lead();
     wanted_ = wanted_ * 8 < kCreditWantedMax ? wanted_ * 8 : kCreditWantedMax;
   }
 
@@ -72,6 +71,11 @@ class ProgressPolicy {
   static constexpr base::Duration kTickOfPollMode = base::Duration::ms(10);
 
  private:
+  /// A lead that lasted is forgiven what was lost before. Looked at here, not at every poll.
+  void end_lead() {
+    if (last_call_ - lead_since_ > kLeadProven) wanted_ = kCreditWanted;
+    application_drives_ = false;
+  }
   base::Duration pay_for_gap(base::TimePoint now) {
     const base::Duration gap = now - last_call_;
     last_call_ = now;

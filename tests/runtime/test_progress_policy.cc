@@ -73,6 +73,18 @@ TEST_CASE("progress: a tick without polls gives the lead to the thread", "[runti
   CHECK_FALSE(app.policy.application_drives());
 }
 
+TEST_CASE("progress: who loses the lead by a silent tick polls for longer to get it back, until it has kept it",
+          "[runtime][progress]") {
+  Application app;
+  REQUIRE(app.poll_for(Duration::us(100), Duration::ns(50)));
+  app.policy.on_silent_tick();
+  CHECK_FALSE(app.poll_for(Duration::us(300), Duration::ns(50)));
+  REQUIRE(app.poll_for(Duration::us(200), Duration::ns(50)));
+  CHECK_FALSE(app.poll_for(Duration::ms(11), Duration::us(1)));  // has it already, and keeps it
+  CHECK(app.policy.on_arm());
+  CHECK(app.poll_for(Duration::us(100), Duration::ns(50)));
+}
+
 TEST_CASE("progress: arming a CQ gives the lead to the thread at once", "[runtime][progress]") {
   Application app;
   CHECK_FALSE(app.policy.on_arm());  // it has it already

@@ -35,7 +35,7 @@ constexpr std::int64_t kReconnectPauseNs = 500'000;  // between two attempts of 
 // A handshake is some six round trips between two threads; on a machine with thirty runnable threads a processor each
 // of them takes a tenth of a second. One that takes longer than this is begun anew: the server has stood still and gone
 // on.
-constexpr std::int64_t kHandshakeNsMax = 8'000'000'000;
+constexpr std::int64_t kHandshakeNs = 8'000'000'000;
 constexpr std::size_t kLine = 64;
 
 std::int64_t now_ns() {
@@ -199,7 +199,7 @@ void Memif::leave_path() {
 void Memif::start() {
   started_ = rte_eth_dev_start(device()) == 0;
   connection_ = control_.last_registration();
-  next_attempt_ns_ = now_ns() + (started_ ? kHandshakeNsMax : kReconnectPauseNs);
+  next_attempt_ns_ = now_ns() + (started_ ? kHandshakeNs : kReconnectPauseNs);
   control_ran();
 }
 

@@ -26,7 +26,7 @@ class Endpoint {
   struct Options {
     std::size_t bytes = 65'536;
     std::uint8_t gid_index = 3;
-    std::uint8_t timeout = 14;  ///< local ACK timeout: 67 ms
+    std::uint8_t timeout = 16;  ///< local ACK timeout: 0.27 s; with seven retries what a busy machine may take
     std::uint8_t retry_count = 7;
     std::uint32_t depth = 128;
     std::uint32_t cqe = 0;  ///< 0: 2 * depth, which suffices when nobody posts more than depth without polling

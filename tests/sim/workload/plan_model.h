@@ -63,6 +63,7 @@ class PlanModel {
       met(plan_.task(id).message, at);
   }
   void met(sim::TaskId id, std::uint64_t at) {
+    if (unmet_[id] == 0) return;  // began without it
     ready_[id] = std::max(ready_[id], at);
     if (--unmet_[id] == 0) begin(id);
   }

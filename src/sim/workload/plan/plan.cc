@@ -53,6 +53,11 @@ void Plan::after(TaskId task, TaskId earlier) {
   ++tasks_[task].unmet;
 }
 
+void Plan::after_some(TaskId task, std::uint32_t count) {
+  assert(!sealed_ && count > 0 && count <= tasks_[task].unmet);
+  tasks_[task].unmet = count;
+}
+
 void Plan::seal() {
   if (sealed_) return;
   // A counting sort by the earlier task: successors stay in the order in which they were added.

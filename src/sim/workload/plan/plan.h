@@ -36,7 +36,7 @@ struct Task {
   std::uint32_t host = 0;        ///< whose it is
   std::uint32_t peer = 0;        ///< of kSend: the receiving host
   TaskId message = kNoTask;      ///< of kSend: the receiving task at the peer; kNoTask: the peer's program is not told
-  std::uint32_t unmet = 0;       ///< dependencies not done yet
+  std::uint32_t unmet = 0;       ///< dependencies that must still be done before it begins
   std::uint32_t successors = 0;  ///< where its successors begin; those of the next task end them
   std::uint32_t resent = 0;      ///< of kSend: packets sent again
   std::uint64_t bytes = 0;
@@ -75,6 +75,9 @@ class Plan {
                   std::uint64_t delay_ps, std::uint8_t priority);
   /// `task` begins after `earlier` is done; both are of the same host. kNoTask for `earlier` is no condition.
   void after(TaskId task, TaskId earlier);
+  /// `task` begins when `count` of those have ended that it was said to come after, whichever they are: at least one,
+  /// and no more than there are.
+  void after_some(TaskId task, std::uint32_t count);
   void span(PlanSpan span) { spans_.push_back(std::move(span)); }
   void reserve(std::size_t tasks) { tasks_.reserve(tasks); }
   /// Sorts the dependencies; nothing may be added afterwards.

@@ -129,7 +129,9 @@ void Runner::end(Host& host, Context& context, TaskId id, TaskStatus status) {
     const TaskId done = state.ended.back();
     state.ended.pop_back();
     for (const TaskId next : plan_.successors(done)) {
-      if (--plan_.task(next).unmet == 0) make_ready(host, context, next);
+      // One that waited for some of its dependencies alone may have begun without this one.
+      std::uint32_t& unmet = plan_.task(next).unmet;
+      if (unmet != 0 && --unmet == 0) make_ready(host, context, next);
     }
   }
   state.following = false;

@@ -5,6 +5,7 @@
 
 #include "sim/fabric/topology/connection_matrix.h"
 #include "sim/workload/plan/flow_file.h"
+#include "sim/workload/plan/matrix_flows.h"
 #include "sim/workload/plan/traffic.h"
 #include "sim/workload/scenario/readers.h"
 
@@ -77,28 +78,6 @@ void read_poisson(Section& section, const WorkloadContext& c) {
     section.fail("duration", added.error());
 }
 
-/// htsim's connection matrices: what starts at a time, and chains by oneshot triggers are not flows of ours.
-base::TextResult<std::vector<ListedFlow>> matrix_flows(const std::string& text, const std::string& name,
-                                                       std::uint32_t host_count) {
-  const auto matrix = parse_connection_matrix(text, name);
-  if (!matrix) return base::fail_text(matrix.error());
-  std::vector<ListedFlow> flows;
-  for (const MatrixConnection& m : matrix->connections) {
-    const auto wrong = [&](std::string_view what) {
-      return base::fail_text(fmt::format("{}:{}: {}", name, m.line, what));
-    };
-    if (!m.start) return wrong("a connection that waits for a trigger is not supported: give it a start");
-    if (m.source >= host_count || m.destination >= host_count) {
-      return wrong(fmt::format("the topology has {} hosts only", host_count));
-    }
-    if (m.source == m.destination) return wrong(fmt::format("host {} sends to itself", m.source));
-    if (m.bytes == 0) return wrong("the connection has no bytes");
-    flows.push_back({m.source, m.destination, m.bytes, m.start->count_ps(),
-                     m.priority && *m.priority < 8 ? static_cast<int>(*m.priority) : -1});
-  }
-  return flows;
-}
-
 void read_flows(Section& section, const WorkloadContext& c) {
   enum class Format : std::uint8_t { kCsv, kHpcc, kHtsim };
   std::string file;
@@ -114,9 +93,15 @@ void read_flows(Section& section, const WorkloadContext& c) {
   if (!text) return section.fail("file", text.error());
   const std::string name = resolve_name(c.reading, file);
   const std::uint32_t hosts = c.scenario.topology.host_count;
-  auto flows = format == Format::kCsv    ? parse_flow_csv(*text, name, c.names, hosts)
-               : format == Format::kHpcc ? parse_hpcc_flows(*text, name, c.names, hosts, keep_priority)
-                                         : matrix_flows(*text, name, hosts);
+  if (format == Format::kHtsim) {
+    const auto matrix = parse_connection_matrix(*text, name);
+    if (!matrix) return section.fail_elsewhere(matrix.error());
+    const MatrixUse use{name, hosts, c.index, c.priority, c.start_ps, rebase};
+    if (const auto added = add_matrix(c.scenario.plan, *matrix, use); !added) section.fail_elsewhere(added.error());
+    return;
+  }
+  auto flows = format == Format::kCsv ? parse_flow_csv(*text, name, c.names, hosts)
+                                      : parse_hpcc_flows(*text, name, c.names, hosts, keep_priority);
   if (!flows) return section.fail_elsewhere(flows.error());
   if (flows->empty()) return section.fail("file", "there is no flow in it");
   std::uint64_t earliest = flows->front().start_ps;

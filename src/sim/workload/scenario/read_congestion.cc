@@ -125,6 +125,10 @@ std::uint32_t packets_on_the_way(const Scenario& scenario, base::Duration rtt, s
 
 void read_recovery(Section& transport, Scenario& out) {
   rxe::DeviceOptions& engine = out.hosts.engine;
+  // Where packets overtake each other, go-back-N takes every overtaking for a loss.
+  const bool by_packet =
+      out.reps || out.routing.policy == RoutingPolicy::kSpray || out.routing.policy == RoutingPolicy::kAdaptive;
+  if (by_packet) engine.loss_recovery = rxe::LossRecovery::kSelectiveRepeat;
   transport.choose<rxe::LossRecovery>(
       "recovery", engine.loss_recovery,
       {{"go_back_n", rxe::LossRecovery::kGoBackN}, {"selective_repeat", rxe::LossRecovery::kSelectiveRepeat}});

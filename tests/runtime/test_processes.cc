@@ -20,8 +20,8 @@ namespace {
 
 constexpr const char* kRetryExceeded = "status 12 ";
 
-// Options of an endpoint, "TIMEOUT RETRIES". A peer that lives may still be kept from a core for long on a busy machine:
-// only what must fail is posted to a hasty endpoint.
+// Options of an endpoint, "TIMEOUT RETRIES". A peer that lives may still be kept from a core for long on a busy
+// machine: only what must fail is posted to a hasty endpoint.
 constexpr const char* kPatient = "16 7";  // 0.27 s, eight times
 constexpr const char* kHasty = "10 3";    // 4 ms, four times
 

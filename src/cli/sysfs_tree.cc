@@ -131,7 +131,7 @@ void describe_device(SysfsTree& tree, const runtime::DeviceDescription& device, 
   tree.files[folder + "/device/numa_node"] = line("-1");
   tree.files[folder + "/device/local_cpus"] = line(processor_mask(processors));
   tree.files[folder + "/device/local_cpulist"] = line(processors == 1 ? "0" : fmt::format("0-{}", processors - 1));
-  tree.files[folder + "/device/vendor"] = line(fmt::format("{:#06x}", runtime::kVendorId));
+  tree.files[folder + "/device/vendor"] = line(fmt::format("{:#06x}", runtime::kPciVendorId));
   tree.files[folder + "/device/device"] = line(fmt::format("{:#06x}", device.vendor_part_id));
   if (!device.interface.empty()) {
     const std::string interface = fmt::format("{}/device/net/{}", folder, device.interface);

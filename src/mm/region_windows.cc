@@ -36,7 +36,10 @@ AccessFault RegionTable::check_bind(const Binding& binding, const Region& window
   if (type2 && window.state == RegionState::kValid) return AccessFault::kBusy;
   // A binding must give a key that the holders of the previous one do not have.
   if (binding.key == window.key) return AccessFault::kUnknownKey;
-  if ((binding.access & ~(access::kRemote | access::kZeroBased)) != 0) return AccessFault::kNoRight;
+  // Local write is no right of a window; programs pass it along with the remote ones, and Linux takes it.
+  if ((binding.access & ~(access::kRemote | access::kZeroBased | access::kLocalWrite)) != 0) {
+    return AccessFault::kNoRight;
+  }
   if (!type2 && (binding.access & access::kZeroBased) != 0) return AccessFault::kWrongKind;
   if (binding.length == 0) return type2 ? AccessFault::kOutOfRange : AccessFault::kNone;
 
@@ -67,7 +70,7 @@ AccessFault RegionTable::bind(const Binding& binding) {
   window->host = region.translate(binding.addr);
   window->iova = (binding.access & access::kZeroBased) != 0 ? 0 : binding.addr;
   window->length = binding.length;
-  window->access = binding.access;
+  window->access = binding.access & ~access::kLocalWrite;
   window->state = RegionState::kValid;
   if (window->kind == RegionKind::kWindow2) {
     window->qpn = binding.qpn;

@@ -7,7 +7,9 @@
 
 namespace rocelab::runtime {
 
-inline constexpr std::uint32_t kVendorId = 0;      ///< no vendor: nobody has assigned us one
+/// An OUI that is nobody's, as the kernel's software device has it: 0 would look like an attribute that was not filled.
+inline constexpr std::uint32_t kVendorId = 0xff'ffff;
+inline constexpr std::uint32_t kPciVendorId = 0;  ///< of the PCI function that there is not: nobody has assigned us one
 inline constexpr std::uint32_t kVendorPartId = 0;  ///< default of a knob; programs keep tables of parts: 0 is in none
 inline constexpr std::uint32_t kHardwareVersion = 0;
 inline constexpr std::string_view kFirmwareVersion = "0.1.0";  ///< the project's version; verbs/query_device.cc checks

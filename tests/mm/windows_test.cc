@@ -122,6 +122,13 @@ TEST_CASE("window: type 2 may be zero-based, type 1 may not", "[mm][window]") {
   CHECK(f.remote(two.key, two.addr, 1) == AccessFault::kOutOfRange);
 }
 
+TEST_CASE("window: local write may be asked for and grants nothing", "[mm][window]") {
+  Fixture f;
+  const auto bind = f.binding(f.window(WindowType::k2), kRead | access::kLocalWrite);
+  REQUIRE(f.table.bind(bind) == AccessFault::kNone);
+  CHECK(f.table.find_window(bind.key >> 8)->access == kRead);
+}
+
 TEST_CASE("window: what a bind asks for is checked against window, region and QP", "[mm][window]") {
   Fixture f;
   const std::uint32_t window = f.window(WindowType::k2);
@@ -142,7 +149,7 @@ TEST_CASE("window: what a bind asks for is checked against window, region and QP
   CHECK(refused([](B& b) { b.addr = 0xfff; }) == AccessFault::kOutOfRange);
   CHECK(refused([](B& b) { b.length = ~0ull; }) == AccessFault::kOutOfRange);
   CHECK(refused([](B& b) { b.region = 9999; }) == AccessFault::kUnknownKey);
-  CHECK(refused([](B& b) { b.access = access::kLocalWrite; }) == AccessFault::kNoRight);
+  CHECK(refused([](B& b) { b.access = access::kMwBind; }) == AccessFault::kNoRight);
   CHECK(refused([&](B& b) { b.region = f.add(access::kLocalWrite) >> 8; }) == AccessFault::kNoRight);
   CHECK(refused([&](B& b) { b.region = f.add(access::kMwBind) >> 8; }) == AccessFault::kNoRight);
   CHECK(refused([&](B& b) { b.region = f.add(kOwner, 2) >> 8; }) == AccessFault::kWrongPd);

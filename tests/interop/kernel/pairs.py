@@ -1,0 +1,145 @@
+"""A program on both ends of the wire: one side on the kernel's rdma_rxe in the guest, the other on rocelab here, which uses
+the TAP interface (or, for what this machine's kernel lacks, a second namespace of the guest). Used by run.py."""
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+
+import sides
+import vm
+
+MTU = 4200
+HOST, GUEST = "10.78.0.1", "10.78.0.2"
+SECONDS = 60  # what one case may take
+TAP_NIC = ["-netdev", "tap,id=n0,ifname=tap0,script=no,downscript=no",
+           "-device", f"virtio-net-pci,netdev=n0,host_mtu={MTU}"]
+
+
+def make_tap():
+    """In a namespace of our own (run.py has seen to it)."""
+    for words in ("link set lo up", "tuntap add tap0 mode tap", f"link set tap0 mtu {MTU}", f"addr add {HOST}/24 dev tap0",
+                  "addr add fd78::1/64 dev tap0 nodad", "link set tap0 up"):
+        subprocess.run(["ip", *words.split()], check=True, capture_output=True)
+
+
+class HostJob:
+    """A program here. Has the surface of vm.Job."""
+
+    def __init__(self, words, environment, folder, seconds):
+        self.words, self.seconds = words, seconds
+        self.process = subprocess.Popen(words, env=environment, cwd=folder, text=True, errors="replace",
+                                        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                                        start_new_session=True)
+
+    def wait(self):
+        try:
+            output, _ = self.process.communicate(timeout=self.seconds)
+            return self.process.returncode, output, False
+        except subprocess.TimeoutExpired:
+            sides.show_stacks(self.process)
+            self.kill()
+            output, _ = self.process.communicate()
+            return self.process.returncode, output, True
+
+    def ended(self):
+        return self.process.poll() is not None
+
+    def kill(self):
+        if self.process.poll() is None:
+            os.killpg(self.process.pid, signal.SIGKILL)
+
+
+class Here:
+    """rocelab on this machine."""
+    name, address = "rocelab", HOST
+
+    def __init__(self, rocelab, interface="tap0"):
+        self.rocelab = os.path.abspath(rocelab)
+        self.folder = tempfile.mkdtemp(prefix="rocelab-kernel-")
+        self.environment = {k: v for k, v in os.environ.items()
+                            if not k.startswith("ROCELAB_") and k not in ("LD_PRELOAD", "LD_LIBRARY_PATH")}
+        self.environment.update(ROCELAB_RUN_DIR=self.folder, ROCELAB_PORT="af_packet", ROCELAB_INTERFACE=interface)
+        self.gids = {"{v4}": "3", "{v6}": "5", "{ll}": "1"}  # v1 before v2: identity.h
+
+    def close(self):
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def start(self, words, seconds=SECONDS):
+        return HostJob([self.rocelab, "run", "--", *words], self.environment, self.folder, seconds)
+
+    def listening(self, port, job):
+        deadline = time.monotonic() + SECONDS
+        while not sides.is_listening(port):
+            if job.ended() or time.monotonic() > deadline:
+                return False
+            time.sleep(0.01)
+        return True
+
+
+class Rxe:
+    """The kernel's device in the guest."""
+    name, address = "rxe", GUEST
+
+    def __init__(self, guest):
+        self.guest = guest
+        self.gids = {"{v4}": "1", "{v6}": "2", "{ll}": "0"}
+
+    def start(self, words, seconds=SECONDS):
+        return self.guest.start(words, seconds)
+
+    def listening(self, port, job):
+        return self.guest.listening(port, job)
+
+
+class RocelabInGuest:
+    """rocelab in a namespace of the guest, for what this machine's kernel has not (VLAN interfaces)."""
+    name = "rocelab in the guest"
+
+    def __init__(self, guest, rocelab, namespace, interface, address, gids):
+        self.guest, self.rocelab, self.address, self.gids = guest, os.path.abspath(rocelab), address, gids
+        self.namespace = namespace
+        self.variables = {"ROCELAB_RUN_DIR": "/run/rocelab-far", "ROCELAB_PORT": "af_packet",
+                          "ROCELAB_INTERFACE": interface}
+
+    def start(self, words, seconds=SECONDS):
+        # nsenter, not `ip netns exec`: /sys stays as it is.
+        return self.guest.start(["nsenter", f"--net=/run/netns/{self.namespace}", self.rocelab, "run", "--", *words],
+                                seconds, **self.variables)
+
+    def listening(self, port, job):
+        return self.guest.listening(port, job)
+
+
+def run_pair(server, client, program, arguments, seconds=SECONDS):
+    """Runs both; returns the two outputs and a list of what is wrong (empty: nothing)."""
+    port = sides.free_port()
+    words = lambda side: [program, *[side.gids.get(a, a) for a in arguments], "-p", str(port)]
+    at_server = server.start(words(server), seconds)
+    if not server.listening(port, at_server):
+        at_server.kill()
+        _, output, _ = at_server.wait()
+        return [output, ""], [f"the server ({server.name}) did not listen"]
+    at_client = client.start([*words(client), server.address], seconds)
+    outputs, wrong = ["", ""], []
+    for number, (side, job) in ((1, (client, at_client)), (0, (server, at_server))):
+        status, outputs[number], hung = job.wait()
+        role = ("server", "client")[number]
+        if hung:
+            wrong.append(f"the {role} ({side.name}) hung: ended after {seconds} s")
+        elif status != 0:
+            wrong.append(f"the {role} ({side.name}) ended with status {status}")
+        if wrong and number == 1:
+            at_server.kill()
+    return outputs, wrong
+
+
+def missing_here():
+    """Why the host side cannot be, or nothing."""
+    for program in ("ibv_rc_pingpong", "ib_send_bw", "ip"):
+        if shutil.which(program) is None:
+            return f"{program} is not installed"
+    if not os.access("/dev/net/tun", os.R_OK | os.W_OK):
+        return "no TAP interfaces here: /dev/net/tun cannot be opened"
+    return vm.why_not()

@@ -19,8 +19,9 @@ MAY_USE = {
     "drivers/ibmvnic": ["vnic", "virt"],
     "drivers/ocrdma": ["rxe", "mm", "vnic"],
     "sim": ["rxe", "vnic", "qos", "virt", "mm", "net", "roce_v1", "roce_v2"],
-    "runtime": ["rxe", "net", "vnic"],
-    "verbs": ["runtime", "rxe", "net", "vnic"],
+    "cm": ["wire"],
+    "runtime": ["rxe", "net", "vnic", "cm"],
+    "verbs": ["runtime", "rxe", "net", "vnic", "cm"],
     "sim_verbs": ["perftest", "sim", "verbs"],
     "perftest": ["base"],
     "cli": ["perftest", "sim_verbs", "verbs", "runtime", "sim", "drivers/ocrdma", "drivers/ibmvnic"],
@@ -28,7 +29,7 @@ MAY_USE = {
 
 # Folders that take time, chance and packets as arguments (ARCHITECTURE.md: the engine does no I/O).
 #  Of the simulator: not sim/parallel (threads), sim/report (files) and sim/workload (reads scenario files).
-PURE = ["wire", "roce_v1", "roce_v2", "rxe", "qos", "mm", "sim/kernel", "sim/fabric", "sim/host"]
+PURE = ["wire", "roce_v1", "roce_v2", "rxe", "cm", "qos", "mm", "sim/kernel", "sim/fabric", "sim/host"]
 
 _ANYWHERE = ["src", "drivers", "tests", "perf", "examples"]
 _PURE_PATHS = ["src/" + folder for folder in PURE]

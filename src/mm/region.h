@@ -41,7 +41,7 @@ enum class RegionState : std::uint8_t {
 struct alignas(64) Region {
   static constexpr std::uint32_t kAnyQp = ~0u;
 
-  std::byte* host = nullptr;     ///< of the byte at `iova`; nullptr: elided memory (simulator)
+  std::byte* host = nullptr;     ///< of the byte at `iova`; on demand: base::guarded; nullptr: elided (simulator)
   std::uint64_t iova = 0;        ///< address that requests use for the first byte
   std::uint64_t length = 0;      ///< iova + length never exceeds 2^64
   std::uint64_t length_max = 0;  ///< kFast: the most that one registration may map

@@ -3,6 +3,8 @@
 
 #include <cerrno>
 
+#include "base/guarded_memory.h"
+
 namespace rocelab::mm {
 
 namespace {
@@ -13,6 +15,13 @@ bool wraps(std::uint64_t iova, std::uint64_t length) { return length != 0 && iov
 /// Remote rights to change memory need the local one: IBTA vol 1, 10.6.3.1, and ibv_reg_mr.
 bool rights_agree(std::uint32_t rights) {
   return (rights & (access::kRemoteWrite | access::kRemoteAtomic)) == 0 || (rights & access::kLocalWrite) != 0;
+}
+
+/// Memory that is reached on demand may go away while the region exists: its address is marked, so that it is not
+/// touched by plain loads and stores.
+std::byte* marked(std::byte* host, std::uint32_t rights) {
+  if (host == nullptr) return nullptr;
+  return (rights & access::kOnDemand) != 0 ? base::guarded(host) : base::unguarded(host);
 }
 
 }  // namespace
@@ -37,6 +46,8 @@ std::string_view name(AccessFault fault) {
       return "wrong kind";
     case AccessFault::kBusy:
       return "busy";
+    case AccessFault::kNotMapped:
+      return "not mapped";
   }
   return "?";
 }
@@ -147,7 +158,7 @@ base::Result<std::uint32_t> RegionTable::register_region(const Registration& reg
   const auto id = take_slot(RegionKind::kPinned);
   if (!id) return id;
   Region& region = slots_[*id];
-  region.host = registration.host;
+  region.host = marked(registration.host, registration.access);
   region.iova = (registration.access & access::kZeroBased) != 0 ? 0 : registration.iova;
   region.length = registration.length;
   region.access = registration.access;
@@ -189,7 +200,7 @@ base::Result<std::uint32_t> RegionTable::reregister(std::uint32_t id, std::uint3
   Region& region = slots_[id];
   region.pd = merged.pd;
   region.access = merged.access;
-  region.host = merged.host;
+  region.host = marked(merged.host, merged.access);
   region.length = merged.length;
   region.iova = (merged.access & access::kZeroBased) != 0 ? 0 : merged.iova;
   // Requests that were meant for the old memory must not reach the new one.

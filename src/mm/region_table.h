@@ -28,10 +28,12 @@ enum class AccessFault : std::uint8_t {
   kOutOfRange,  ///< the access leaves the region
   kWrongKind,   ///< this kind of region or window does not permit the operation
   kBusy,        ///< windows are bound to the region, or the window or region is in use already
+  kNotMapped,   ///< the region is on demand, and there is no (such) memory behind the address now
 };
 std::string_view name(AccessFault fault);
 
-/// Outcome of a check. A zero-length access and elided memory succeed with host == nullptr.
+/// Outcome of a check. A zero-length access and elided memory succeed with host == nullptr. Of an on-demand region it
+/// is a base::guarded address: not to be dereferenced, and nothing is known of the memory yet.
 struct Translation {
   std::byte* host = nullptr;
   AccessFault fault = AccessFault::kNone;
@@ -78,7 +80,7 @@ class RegionTable {
   // --- regions (verbs calls). An id is the key's index. -----------------------------------------------------------
   struct Registration {
     std::uint32_t pd = 0;
-    std::byte* host = nullptr;  ///< nullptr: elided
+    std::byte* host = nullptr;  ///< nullptr: elided; base::nowhere(): a null region (with access::kOnDemand)
     std::uint64_t length = 0;
     std::uint64_t iova = 0;  ///< ignored (0) with access::kZeroBased
     std::uint32_t access = 0;

@@ -44,8 +44,8 @@ bool build(Engine& engine, Qp& qp, SendWqe& wqe) {
   const bool controlled = qp.type == QpType::kGsi || (wqe.datagram.qkey & kQkeyControlled) != 0;
   packet.deth = {controlled ? own_qkey : wqe.datagram.qkey, qp.qpn};
   packet.imm_dt.value = wqe.immediate;
-  set_payload(engine, qp, qp.requester.send_position, wqe, 0, wqe.length, qp.requester.next_psn);
-  return true;
+  if (set_payload(engine, qp, qp.requester.send_position, wqe, 0, wqe.length, qp.requester.next_psn)) return true;
+  return fail(wqe, WcStatus::kLocProtErr, VendorError::kLocalNotMapped);
 }
 
 void deliver(Engine& engine, Qp& qp, TimePoint now, const wire::Packet& packet) {

@@ -16,22 +16,41 @@ mm::AccessFault translate(const mm::RegionTable& regions, std::uint32_t pd, std:
   return mm::AccessFault::kNone;
 }
 
-void scatter(std::span<const SendPiece> pieces, std::uint64_t offset, const wire::Payload& payload) {
-  if (payload.data == nullptr) return;
+bool scatter(std::span<const SendPiece> pieces, std::uint64_t offset, const wire::Payload& payload) {
+  if (payload.data == nullptr) return true;
   const std::byte* from = payload.data;
   std::uint64_t left = payload.length;
   for (const SendPiece& piece : pieces) {
-    if (left == 0) return;
+    if (left == 0) return true;
     if (offset >= piece.length) {
       offset -= piece.length;
       continue;
     }
     const std::uint64_t here = std::min<std::uint64_t>(left, piece.length - offset);
-    if (piece.host != nullptr) place_bytes(piece.host + offset, from, here);
+    if (piece.host != nullptr && !place_bytes(piece.host + offset, from, here)) return false;
     from += here;
     left -= here;
     offset = 0;
   }
+  return true;
+}
+
+bool fetch_guarded(std::vector<std::byte>& bounce, wire::Payload& payload) {
+  if (bounce.size() < payload.length) bounce.resize(payload.length);
+  const wire::Segment whole{payload.data, payload.length};
+  const std::span<const wire::Segment> pieces = payload.pieces.empty() ? std::span(&whole, 1) : payload.pieces;
+  std::byte* to = bounce.data();
+  for (const wire::Segment& piece : pieces) {
+    if (base::is_guarded(piece.data)) {
+      if (!base::guarded_read(to, piece.data, piece.length)) return false;
+    } else if (piece.data != nullptr) {
+      copy_bytes(to, piece.data, piece.length);
+    }
+    to += piece.length;
+  }
+  payload.data = bounce.data();
+  payload.pieces = {};
+  return true;
 }
 
 Places find_places(const mm::RegionTable& regions, std::uint32_t pd, std::span<const Sge> sges, PieceCursor from,
@@ -43,10 +62,9 @@ Places find_places(const mm::RegionTable& regions, std::uint32_t pd, std::span<c
     if (here != 0) {
       const mm::Translation found =
           regions.check_local(sge.lkey, pd, sge.addr + places.end.offset, here, access::kLocalWrite);
-      if (!found.ok()) [[unlikely]] {
-        places.fault = found.fault;
+      places.fault = found.ok() ? check_writable(found.host, here) : found.fault;
+      if (places.fault != mm::AccessFault::kNone) [[unlikely]]
         return places;
-      }
       out[places.count++] = {found.host, here};
     }
     length -= here;

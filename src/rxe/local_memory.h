@@ -1,6 +1,7 @@
 // Bytes on their way into and out of local memory: checking the pieces of requests, and copying so that a program that
 // polls the end of a buffer finds everything before it in place. No state. Elided memory (host == nullptr) and elided
-// payloads (data == nullptr) are measured and not touched.
+// payloads (data == nullptr) are measured and not touched; on-demand memory (base/guarded_memory.h) is copied with
+// care.
 #pragma once
 
 #include <atomic>
@@ -8,7 +9,9 @@
 #include <cstdint>
 #include <cstring>
 #include <span>
+#include <vector>
 
+#include "base/guarded_memory.h"
 #include "mm/region_table.h"
 #include "rxe/qp.h"
 #include "rxe/types.h"
@@ -49,26 +52,48 @@ inline void copy_bytes(std::byte* to, const std::byte* from, std::size_t length)
 }
 
 /// Copies so that the last byte (the last aligned word, when the end is aligned) becomes visible after all others.
-inline void place_bytes(std::byte* to, const std::byte* from, std::size_t length) {
-  if (length == 0) return;
+/// false: on-demand memory that is not there. Whoever has made sure before that it is (find_places) need not look: what
+/// the application unmaps at the same time may count as written before.
+inline bool place_bytes(std::byte* to, const std::byte* from, std::size_t length) {
+  if (length == 0) return true;
+  if (base::is_guarded(to)) [[unlikely]]
+    return base::guarded_write(to, from, length);
   if (length >= 8 && (reinterpret_cast<std::uintptr_t>(to + length) & 7) == 0) [[likely]] {
     const std::size_t body = length - 8;
     copy_bytes(to, from, body);
     std::uint64_t last;
     std::memcpy(&last, from + body, 8);
     std::atomic_ref(*reinterpret_cast<std::uint64_t*>(to + body)).store(last, std::memory_order_release);
-    return;
+    return true;
   }
   copy_bytes(to, from, length - 1);
   const auto last = static_cast<unsigned char>(from[length - 1]);
   std::atomic_ref(*reinterpret_cast<unsigned char*>(to + length - 1)).store(last, std::memory_order_release);
+  return true;
+}
+
+/// Could `length` bytes be written there? Asked only of on-demand memory; others were found by their key.
+inline mm::AccessFault check_writable(const std::byte* host, std::uint64_t length) {
+  if (base::is_guarded(host) && !base::fault_in(host, length, true)) [[unlikely]]
+    return mm::AccessFault::kNotMapped;
+  return mm::AccessFault::kNone;
+}
+
+/// A payload that is to be sent from on-demand memory is copied into `bounce`, and named there. false: not all of it is
+/// there.
+bool fetch_guarded(std::vector<std::byte>& bounce, wire::Payload& payload);
+inline bool fetch(std::vector<std::byte>& bounce, wire::Payload& payload) {
+  if (!base::is_guarded(payload.data)) [[likely]]
+    return true;
+  return fetch_guarded(bounce, payload);
 }
 
 /// Checks every piece of a send request and notes where it is; `need` is kLocalWrite for what will be written.
 mm::AccessFault translate(const mm::RegionTable& regions, std::uint32_t pd, std::span<SendPiece> pieces,
                           std::uint32_t need);
-/// Copies an answer's payload to [offset, offset + length) of a request's translated pieces.
-void scatter(std::span<const SendPiece> pieces, std::uint64_t offset, const wire::Payload& payload);
+/// Copies an answer's payload to [offset, offset + length) of a request's translated pieces. false: not all of it, as
+/// on-demand memory is not there.
+bool scatter(std::span<const SendPiece> pieces, std::uint64_t offset, const wire::Payload& payload);
 
 /// What find_places found.
 struct Places {

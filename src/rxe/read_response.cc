@@ -11,6 +11,8 @@ namespace {
 
 constexpr std::uint32_t kAtomicBytes = 8;
 
+constexpr AnswerVerdict kNotMapped = {WcStatus::kLocProtErr, VendorError::kLocalNotMapped};
+
 AnswerVerdict bad_response(VendorError reason) { return {WcStatus::kBadRespErr, reason}; }
 
 /// The request's memory may have been deregistered since it was posted.
@@ -47,21 +49,23 @@ AnswerVerdict accept_answer(Engine& engine, Qp& qp, SendWqe& wqe, std::uint64_t 
     const AnswerVerdict verdict = check_memory(engine, qp, wqe, pieces);
     if (verdict.status != WcStatus::kSuccess) return verdict;
     const std::uint64_t original = packet.atomic_ack_eth.original;
-    scatter(pieces, 0, {reinterpret_cast<const std::byte*>(&original), kAtomicBytes, {}});
-    return {};
+    const bool placed = scatter(pieces, 0, {reinterpret_cast<const std::byte*>(&original), kAtomicBytes, {}});
+    return placed ? AnswerVerdict{} : kNotMapped;
   }
   AnswerVerdict verdict = check_read_response(wqe, qp.selective != nullptr, qp.mtu, index, packet);
   if (verdict.status != WcStatus::kSuccess) return verdict;
   verdict = check_memory(engine, qp, wqe, pieces);
   if (verdict.status != WcStatus::kSuccess) return verdict;
+  bool placed = true;
   if (pieces.size() == 1) [[likely]] {
     if (pieces[0].host != nullptr && packet.payload.data != nullptr) {
-      place_bytes(pieces[0].host + std::uint64_t{index} * qp.mtu, packet.payload.data, packet.payload.length);
+      std::byte* to = pieces[0].host + std::uint64_t{index} * qp.mtu;
+      placed = place_bytes(to, packet.payload.data, packet.payload.length);
     }
   } else {
-    scatter(pieces, std::uint64_t{index} * qp.mtu, packet.payload);
+    placed = scatter(pieces, std::uint64_t{index} * qp.mtu, packet.payload);
   }
-  return {};
+  return placed ? AnswerVerdict{} : kNotMapped;
 }
 
 }  // namespace rocelab::rxe

@@ -45,21 +45,23 @@ PieceCursor cursor_at(const SendPiece* pieces, std::uint32_t offset) {
   return cursor;
 }
 
-/// A request of several pieces.
-void gather(Engine& engine, Qp& qp, const SendPiece* pieces, std::uint32_t offset, std::uint32_t length,
+/// A request of several pieces. false: on-demand memory is not there.
+bool gather(Engine& engine, Qp& qp, const SendPiece* pieces, std::uint32_t offset, std::uint32_t length,
             std::uint64_t psn) {
   wire::Payload& payload = qp.packet.payload;
   payload.data = nullptr;
-  if (length == 0) return;
+  if (length == 0) return true;
   RequesterState& requester = qp.requester;
   PieceCursor cursor;
   if (offset != 0) cursor = requester.cursor_psn == psn ? requester.cursor : cursor_at(pieces, offset);
   std::size_t count = 0;
+  bool on_demand = false;
   for (std::uint32_t left = length; left != 0;) {
     const SendPiece& piece = pieces[cursor.piece];
     const std::uint32_t here = std::min(left, piece.length - cursor.offset);
     if (here != 0) {
       engine.segments[count++] = {piece.host == nullptr ? nullptr : piece.host + cursor.offset, here};
+      on_demand = on_demand || base::is_guarded(piece.host);
     }
     left -= here;
     cursor.offset += here;
@@ -73,33 +75,34 @@ void gather(Engine& engine, Qp& qp, const SendPiece* pieces, std::uint32_t offse
   // Where the message's next packet begins, if this one is taken.
   requester.cursor = cursor;
   requester.cursor_psn = psn + 1;
+  return !on_demand || fetch_guarded(engine.bounce, payload);
 }
 
-inline void fill_payload(Engine& engine, Qp& qp, std::uint64_t position, const SendWqe& wqe, std::uint32_t offset,
+inline bool fill_payload(Engine& engine, Qp& qp, std::uint64_t position, const SendWqe& wqe, std::uint32_t offset,
                          std::uint32_t length, std::uint64_t psn) {
   wire::Payload& payload = qp.packet.payload;
   payload.length = length;
   payload.pieces = {};
   if (wqe.is_inline) {
     payload.data = qp.send_queue.inline_bytes(position) + offset;
-    return;
+    return true;
   }
   const SendPiece* pieces = qp.send_queue.pieces(position);
   if (wqe.piece_count == 1) [[likely]] {
     payload.data = pieces->host == nullptr ? nullptr : pieces->host + offset;
-    return;
+    return fetch(engine.bounce, payload);
   }
-  gather(engine, qp, pieces, offset, length, psn);
+  return gather(engine, qp, pieces, offset, length, psn);
 }
 
 }  // namespace
 
-void set_payload(Engine& engine, Qp& qp, std::uint64_t position, const SendWqe& wqe, std::uint32_t offset,
+bool set_payload(Engine& engine, Qp& qp, std::uint64_t position, const SendWqe& wqe, std::uint32_t offset,
                  std::uint32_t length, std::uint64_t psn) {
-  fill_payload(engine, qp, position, wqe, offset, length, psn);
+  return fill_payload(engine, qp, position, wqe, offset, length, psn);
 }
 
-void build_request(Engine& engine, Qp& qp, const SendWqe& wqe, std::uint64_t position, std::uint64_t psn) {
+bool build_request(Engine& engine, Qp& qp, const SendWqe& wqe, std::uint64_t position, std::uint64_t psn) {
   wire::Packet& packet = qp.packet;
   const auto index = static_cast<std::uint32_t>(psn - wqe.first_psn);
   const std::uint32_t offset = index * qp.mtu;
@@ -131,19 +134,19 @@ void build_request(Engine& engine, Qp& qp, const SendWqe& wqe, std::uint64_t pos
     case SendOpcode::kRdmaRead:
       packet.reth = {wqe.remote.addr + offset, wqe.remote.rkey, wqe.length - offset};
       packet.payload = {};
-      return;
+      return true;
     case SendOpcode::kAtomicCmpAndSwp:
       packet.atomic_eth = {wqe.remote.addr, wqe.remote.rkey, wqe.remote.swap, wqe.remote.compare_add};
       packet.payload = {};
-      return;
+      return true;
     case SendOpcode::kAtomicFetchAndAdd:
       packet.atomic_eth = {wqe.remote.addr, wqe.remote.rkey, wqe.remote.compare_add, 0};
       packet.payload = {};
-      return;
+      return true;
     default:
       break;
   }
-  fill_payload(engine, qp, position, wqe, offset, std::min(wqe.length - offset, qp.mtu), psn);
+  return fill_payload(engine, qp, position, wqe, offset, std::min(wqe.length - offset, qp.mtu), psn);
 }
 
 }  // namespace rocelab::rxe

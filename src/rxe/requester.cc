@@ -147,6 +147,11 @@ bool still_located(Engine& engine, Qp& qp, TimePoint now, std::uint64_t position
   return false;
 }
 
+void not_mapped(Engine& engine, Qp& qp, TimePoint now, SendWqe& wqe) {
+  fail(wqe, WcStatus::kLocProtErr, VendorError::kLocalNotMapped);
+  completer::retire(engine, qp, now);
+}
+
 void finish_packet(Engine& engine, Qp& qp, const SendWqe& wqe, std::uint64_t psn) {
   if (qp.selective != nullptr && !wqe.is_answered()) selective::address(qp, wqe, psn);
   if (engine.options.entropy == Entropy::kPerQp || qp.type != QpType::kRc) return;
@@ -206,7 +211,10 @@ Offer poll(Engine& engine, Qp& qp, TimePoint now, TxSink& sink) {
   if (requester.next_psn - requester.unacked_psn >= engine.options.unacked_psns_max) return Offer::kNothing;
   if (qp.congestion != nullptr && (!has_window(qp) || !may_send_now(engine, qp, now))) return Offer::kNothing;
 
-  build_request(engine, qp, *wqe, requester.send_position, requester.next_psn);
+  if (!build_request(engine, qp, *wqe, requester.send_position, requester.next_psn)) [[unlikely]] {
+    not_mapped(engine, qp, now, *wqe);
+    return Offer::kNothing;
+  }
   if (qp.unusual) [[unlikely]]
     finish_packet(engine, qp, *wqe, requester.next_psn);
   if (!sink.transmit(qp.packet)) return Offer::kRefused;

@@ -14,6 +14,8 @@ Offer poll(Engine& engine, Qp& qp, TimePoint now, TxSink& sink);
 SendWqe* current(Engine& engine, Qp& qp, TimePoint now);
 /// The memory of a request begun earlier may have been deregistered since; if so, the request fails.
 bool still_located(Engine& engine, Qp& qp, TimePoint now, std::uint64_t position, SendWqe& wqe);
+/// On-demand memory of a request that has been begun is not there: the request fails.
+void not_mapped(Engine& engine, Qp& qp, TimePoint now, SendWqe& wqe);
 /// What a packet just built has to say beyond the usual (Qp::unusual): where it alone goes, under selective repeat; its
 /// own UDP source port, where not all of a QP's take the same.
 void finish_packet(Engine& engine, Qp& qp, const SendWqe& wqe, std::uint64_t psn);

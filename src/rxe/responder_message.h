@@ -60,7 +60,7 @@ inline mm::AccessFault check_write(Engine& engine, Qp& qp, const wire::Packet& p
     const mm::Translation found = engine.regions.check_remote(reth.rkey, qp.pd_number, qp.qpn, reth.virtual_address,
                                                               reth.dma_length, access::kRemoteWrite);
     host = found.host;
-    return found.fault;
+    return found.ok() ? check_writable(host, packet.payload.length) : found.fault;
   }
   if (responder.write_generation != engine.regions.generation()) {
     const mm::Translation found = engine.regions.check_remote(
@@ -70,7 +70,7 @@ inline mm::AccessFault check_write(Engine& engine, Qp& qp, const wire::Packet& p
     responder.write_generation = engine.regions.generation();
   }
   host = responder.write_host;
-  return mm::AccessFault::kNone;
+  return check_writable(host, packet.payload.length);
 }
 
 /// Where this packet's bytes go in the held receive (engine.places).

@@ -30,26 +30,43 @@ ResponderResource& accept(Engine& engine, Qp& qp, const wire::Packet& packet, Re
   return resource;
 }
 
-/// Executes an atomic and returns what was found. Memory is shared with the application's threads, and with other
-/// processes when it is mapped so: an aligned word is changed atomically.
-std::uint64_t execute(std::byte* host, const wire::Packet& packet) {
-  if (host == nullptr) return 0;  // elided
+std::uint64_t changed(const wire::AtomicEth& operands, bool swaps, std::uint64_t found) {
+  if (!swaps) return found + operands.swap_or_add;
+  return found == operands.compare ? operands.swap_or_add : found;
+}
+
+/// In on-demand memory: one after the other with the device's other atomics (IBV_ATOMIC_HCA), not with the processor's.
+/// false: the memory is not there.
+bool execute_guarded(std::byte* host, const wire::AtomicEth& operands, bool swaps, std::uint64_t& found) {
+  auto* const found_bytes = reinterpret_cast<std::byte*>(&found);
+  if (!base::guarded_read(found_bytes, host, sizeof found)) return false;
+  const std::uint64_t value = changed(operands, swaps, found);
+  return base::guarded_write(host, reinterpret_cast<const std::byte*>(&value), sizeof value);
+}
+
+/// Executes an atomic; `found` is what was there. false: on-demand memory is not. Memory is shared with the
+/// application's threads, and with other processes when it is mapped so: an aligned word is changed atomically.
+bool execute(std::byte* host, const wire::Packet& packet, std::uint64_t& found) {
+  if (host == nullptr) return true;  // elided
   const wire::AtomicEth& operands = packet.atomic_eth;
   const bool swaps = wire::operation_of(packet.bth.opcode) == wire::Operation::kCompareSwap;
+  if (base::is_guarded(host)) [[unlikely]]
+    return execute_guarded(host, operands, swaps, found);
   if ((reinterpret_cast<std::uintptr_t>(host) & 7) == 0) {
     std::atomic_ref word(*reinterpret_cast<std::uint64_t*>(host));
-    if (!swaps) return word.fetch_add(operands.swap_or_add);
-    std::uint64_t found = operands.compare;
-    word.compare_exchange_strong(found, operands.swap_or_add);
-    return found;
+    if (swaps) {
+      found = operands.compare;
+      word.compare_exchange_strong(found, operands.swap_or_add);
+    } else {
+      found = word.fetch_add(operands.swap_or_add);
+    }
+    return true;
   }
   // Aligned as the peer sees it, not in memory: there is no atomic instruction for that.
-  std::uint64_t found;
   std::memcpy(&found, host, sizeof found);
-  const std::uint64_t changed =
-      swaps ? (found == operands.compare ? operands.swap_or_add : found) : found + operands.swap_or_add;
-  std::memcpy(host, &changed, sizeof changed);
-  return found;
+  const std::uint64_t value = changed(operands, swaps, found);
+  std::memcpy(host, &value, sizeof value);
+  return true;
 }
 
 /// A run of a READ's execution begins (anew) at this packet's PSN.
@@ -92,8 +109,9 @@ void handle_atomic(Engine& engine, Qp& qp, TimePoint now, const wire::Packet& pa
   const mm::Translation found = engine.regions.check_remote(
       operands.rkey, qp.pd_number, qp.qpn, operands.virtual_address, kAtomicBytes, access::kRemoteAtomic);
   if (!found.ok()) return refuse(engine, qp, now, packet.bth.psn, Refusal::kAccess);
-  ResponderResource& resource = accept(engine, qp, packet, ResponderResource::Kind::kAtomic, 1);
-  resource.original = execute(found.host, packet);
+  std::uint64_t original = 0;
+  if (!execute(found.host, packet, original)) return refuse(engine, qp, now, packet.bth.psn, Refusal::kAccess);
+  accept(engine, qp, packet, ResponderResource::Kind::kAtomic, 1).original = original;
 }
 
 void repeat_read(Engine& engine, Qp& qp, const wire::Packet& packet) {

@@ -72,7 +72,7 @@ Offer offer_atomic_result(Engine& engine, Qp& qp, const ResponderResource& resou
   return Offer::kTaken;
 }
 
-/// The region may have vanished since the READ was accepted.
+/// The region, or on-demand memory, may have vanished since the READ was accepted.
 bool still_readable(Engine& engine, const Qp& qp, ResponderResource& resource) {
   if (resource.generation == engine.regions.generation()) [[likely]]
     return true;
@@ -84,19 +84,22 @@ bool still_readable(Engine& engine, const Qp& qp, ResponderResource& resource) {
   return true;
 }
 
+Offer refuse_rest(Engine& engine, Qp& qp, TimePoint now, wire::Psn psn, TxSink& sink) {
+  qp.resources.clear();
+  if (qp.state != QpState::kErr) {
+    responder::refuse(engine, qp, now, psn, responder::Refusal::kAccess);
+  } else {
+    qp.responder.owed = OwedAck::kNak;
+    qp.responder.nak_psn = psn;
+    qp.responder.nak_syndrome = wire::Aeth::nak(wire::NakCode::kRemoteAccessError, 0).syndrome;
+  }
+  return poll(engine, qp, now, sink);
+}
+
 Offer offer_read_response(Engine& engine, Qp& qp, TimePoint now, ResponderResource& resource, TxSink& sink) {
   const wire::Psn psn = resource.run_psn + resource.run_sent;
-  if (!still_readable(engine, qp, resource)) [[unlikely]] {
-    qp.resources.clear();
-    if (qp.state != QpState::kErr) {
-      responder::refuse(engine, qp, now, psn, responder::Refusal::kAccess);
-    } else {
-      qp.responder.owed = OwedAck::kNak;
-      qp.responder.nak_psn = psn;
-      qp.responder.nak_syndrome = wire::Aeth::nak(wire::NakCode::kRemoteAccessError, 0).syndrome;
-    }
-    return poll(engine, qp, now, sink);
-  }
+  if (!still_readable(engine, qp, resource)) [[unlikely]]
+    return refuse_rest(engine, qp, now, psn, sink);
   const bool first = resource.run_sent == 0;
   const bool last = resource.run_sent + 1 == resource.run_packets;
   using wire::Opcode;
@@ -107,6 +110,8 @@ Offer offer_read_response(Engine& engine, Qp& qp, TimePoint now, ResponderResour
   const std::uint32_t offset = resource.run_sent * qp.mtu;
   packet.payload.length = std::min(resource.run_length - offset, qp.mtu);
   if (resource.run_host != nullptr) packet.payload.data = resource.run_host + offset;
+  if (!fetch(engine.bounce, packet.payload)) [[unlikely]]
+    return refuse_rest(engine, qp, now, psn, sink);
   if (!sink.transmit(packet)) return Offer::kRefused;
   count_sent(engine, packet);
   ++resource.run_sent;

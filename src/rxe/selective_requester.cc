@@ -179,7 +179,10 @@ std::uint64_t build_again(Engine& engine, Qp& qp, TimePoint now, std::uint64_t p
   const std::uint64_t position = position_of(qp, psn);
   SendWqe& wqe = qp.send_queue.at(position);
   if (!requester::still_located(engine, qp, now, position, wqe)) return 0;
-  build_request(engine, qp, wqe, position, psn);
+  if (!build_request(engine, qp, wqe, position, psn)) {
+    requester::not_mapped(engine, qp, now, wqe);
+    return 0;
+  }
   requester::finish_packet(engine, qp, wqe, psn);
   qp.packet.bth.ack_request = true;
   if (!wqe.is_read()) return 1;

@@ -77,7 +77,9 @@ Placement place_write(Engine& engine, Qp& qp, const wire::Packet& packet) {
   const std::uint32_t checked = wire::ends_message(packet.bth.opcode) ? packet.payload.length : reth.dma_length;
   const mm::Translation found =
       engine.regions.check_remote(reth.rkey, qp.pd_number, qp.qpn, reth.virtual_address, checked, access::kRemoteWrite);
-  if (!found.ok()) return {Placed::kAccess, {}};
+  if (!found.ok() || check_writable(found.host, packet.payload.length) != mm::AccessFault::kNone) {
+    return {Placed::kAccess, {}};
+  }
   if (found.host != nullptr && packet.payload.data != nullptr) {
     place_bytes(found.host, packet.payload.data, packet.payload.length);
   }
@@ -282,6 +284,10 @@ Offer offer_repair(Engine& engine, Qp& qp, TxSink& sink) {
   packet.bth.solicited = packet.bth.ack_request = packet.bth.becn = false;
   packet.aeth = wire::Aeth::ack(repair.msn);
   packet.payload = {found.host, length, {}};
+  if (!fetch(engine.bounce, packet.payload)) {
+    repairs.pop();
+    return Offer::kNothing;
+  }
   if (!sink.transmit(packet)) return Offer::kRefused;
   count_sent(engine, packet);
   ++repair.sent;

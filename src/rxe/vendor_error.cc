@@ -12,7 +12,8 @@ static_assert(mm::access::kLocalWrite == access::kLocalWrite && mm::access::kRem
                   mm::access::kHugeTlb == access::kHugeTlb && mm::access::kRelaxedOrdering == access::kRelaxedOrdering,
               "mm and rxe agree on the access bits");
 static_assert(local_error(mm::AccessFault::kUnknownKey) == VendorError::kLocalUnknownKey &&
-              local_error(mm::AccessFault::kBusy) == VendorError::kLocalBusy);
+              local_error(mm::AccessFault::kBusy) == VendorError::kLocalBusy &&
+              local_error(mm::AccessFault::kNotMapped) == VendorError::kLocalNotMapped);
 static_assert(key_error(mm::AccessFault::kUnknownKey) == VendorError::kKeyUnknown &&
               key_error(mm::AccessFault::kBusy) == VendorError::kKeyBusy);
 
@@ -35,6 +36,8 @@ constexpr VendorErrorEntry kTable[] = {
      "Not used for local accesses; kept so that the numbers follow the access faults."},
     {V::kLocalBusy, W::kLocProtErr, "LOCAL_BUSY",
      "Not used for local accesses; kept so that the numbers follow the access faults."},
+    {V::kLocalNotMapped, W::kLocProtErr, "LOCAL_NOT_MAPPED",
+     "The region is on demand, and there is no memory behind a piece of the request, or none for this access."},
     {V::kMessageTooLong, W::kLocLenErr, "MESSAGE_TOO_LONG",
      "The pieces of a send request add up to more than max_msg_size."},
     {V::kReceiveTooShort, W::kLocLenErr, "RECEIVE_TOO_SHORT",

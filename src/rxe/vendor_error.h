@@ -22,6 +22,7 @@ enum class VendorError : std::uint32_t {
   kLocalOutOfRange = 0x16,
   kLocalWrongKind = 0x17,
   kLocalBusy = 0x18,
+  kLocalNotMapped = 0x19,
   // Local requests.
   kMessageTooLong = 0x20,
   kReceiveTooShort = 0x21,

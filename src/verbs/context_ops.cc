@@ -1,10 +1,11 @@
 // The tables that <infiniband/verbs.h>'s inline functions call through. A slot left empty makes the inline function say
-// EOPNOTSUPP by itself: those are device memory, flow steering, work queues and RSS, XRC, counters, null regions, rate
-// limits, moderation, prefetch advice and tag matching (docs/spec_exceptions.md says why).
+// EOPNOTSUPP by itself: those are device memory, flow steering, work queues and RSS, XRC, counters, rate
+// limits, moderation and tag matching (docs/spec_exceptions.md says why).
 #include <infiniband/verbs.h>
 
 #include "verbs/context.h"
 #include "verbs/cq.h"
+#include "verbs/mr.h"
 #include "verbs/mw.h"
 #include "verbs/pd.h"
 #include "verbs/qp.h"
@@ -29,6 +30,8 @@ void set_operations(verbs_context& table) {
   ops.post_recv = post_recv;
 
   table.query_port = query_port;
+  table.advise_mr = advise_mr;
+  table.alloc_null_mr = alloc_null_mr;
   table.query_device_ex = query_device_ex;
   table.query_rt_values = query_rt_values;
   table.create_cq_ex = create_cq_ex;

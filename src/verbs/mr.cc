@@ -6,6 +6,7 @@
 #include <memory>
 #include <new>
 
+#include "base/guarded_memory.h"
 #include "verbs/context.h"
 #include "verbs/pd.h"
 #include "verbs/status.h"
@@ -23,23 +24,33 @@ namespace {
 
 constexpr unsigned int kAccessKnown = IBV_ACCESS_LOCAL_WRITE | IBV_ACCESS_REMOTE_WRITE | IBV_ACCESS_REMOTE_READ |
                                       IBV_ACCESS_REMOTE_ATOMIC | IBV_ACCESS_MW_BIND | IBV_ACCESS_ZERO_BASED |
-                                      IBV_ACCESS_HUGETLB | IBV_ACCESS_RELAXED_ORDERING;
+                                      IBV_ACCESS_ON_DEMAND | IBV_ACCESS_HUGETLB | IBV_ACCESS_RELAXED_ORDERING;
 
 /// 0, or why a region can't have these rights. Optional rights that are not known count as not wanted.
 int check_access(unsigned int& access) {
   access &= kAccessKnown | ~static_cast<unsigned int>(IBV_ACCESS_OPTIONAL_RANGE);
-  if (access & IBV_ACCESS_ON_DEMAND) return EOPNOTSUPP;
+  if ((access & IBV_ACCESS_ON_DEMAND) != 0 && !base::guarded_memory_works()) return EOPNOTSUPP;
   if (access & ~kAccessKnown) return EINVAL;
   const bool remote_writes = access & (IBV_ACCESS_REMOTE_WRITE | IBV_ACCESS_REMOTE_ATOMIC);
   if (remote_writes && !(access & IBV_ACCESS_LOCAL_WRITE)) return EINVAL;
   return 0;
 }
 
-void take(Mr& mr, const rxe::MrInfo& info) {
-  mr.id = info.id;
-  mr.handle = static_cast<std::uint32_t>(info.id);
-  mr.lkey = info.lkey;
-  mr.rkey = info.rkey;
+/// Pinned memory is looked at now, on-demand memory at each access.
+int check_bytes(void* addr, std::size_t length, unsigned int access) {
+  return access & IBV_ACCESS_ON_DEMAND ? 0 : verbs::check_memory(addr, length, access);
+}
+
+/// ibv_reg_mr(pd, NULL, SIZE_MAX, IBV_ACCESS_ON_DEMAND): the whole address space.
+bool is_implicit(const void* addr, std::size_t length, unsigned int access) {
+  return addr == nullptr && length == SIZE_MAX && (access & IBV_ACCESS_ON_DEMAND) != 0;
+}
+
+/// As the engine takes it: no user-space address has its top bit set, and the first page is nobody's.
+rxe::MrInit whole_address_space(rxe::PdId pd, unsigned int access) {
+  constexpr std::uintptr_t kFirst = 4096;
+  constexpr std::uint64_t kEnd = base::kNowhereMark;
+  return {pd, reinterpret_cast<std::byte*>(kFirst), kEnd - kFirst, kFirst, access};
 }
 
 }  // namespace
@@ -48,11 +59,14 @@ ibv_mr* ibv_reg_mr_iova2(ibv_pd* pd, void* addr, size_t length, uint64_t iova, u
   if (pd == nullptr || length == 0) return verbs::refuse_null(EINVAL);
   if (const int code = check_access(access)) return verbs::refuse_null(code);
   Context& owner = Context::of(pd->context);
-  if (const int code = verbs::check_memory(addr, length, access)) return verbs::refuse_null(code);
+  const bool implicit = is_implicit(addr, length, access);
+  if (implicit && (iova != 0 || (access & IBV_ACCESS_ZERO_BASED) != 0)) return verbs::refuse_null(EINVAL);
+  if (const int code = check_bytes(addr, length, access)) return verbs::refuse_null(code);
 
   std::unique_ptr<Mr> mr(new (std::nothrow) Mr());
   if (!mr) return verbs::refuse_null(ENOMEM);
-  const rxe::MrInit init{Pd::of(pd).id, static_cast<std::byte*>(addr), length, iova, access};
+  const rxe::MrInit init = implicit ? whole_address_space(Pd::of(pd).id, access)
+                                    : rxe::MrInit{Pd::of(pd).id, static_cast<std::byte*>(addr), length, iova, access};
   const auto info = owner.engine([&](rxe::Device& engine, base::TimePoint) { return engine.reg_mr(init); });
   if (!info) return verbs::refuse_null(info.error().code);
   mr->context = pd->context;
@@ -61,6 +75,7 @@ ibv_mr* ibv_reg_mr_iova2(ibv_pd* pd, void* addr, size_t length, uint64_t iova, u
   mr->length = length;
   take(*mr, *info);
   mr->access = access;
+  mr->iova = access & IBV_ACCESS_ZERO_BASED ? 0 : iova;
   owner.adopt(*mr);
   return mr.release();
 }
@@ -93,9 +108,12 @@ int ibv_rereg_mr(ibv_mr* mr, int flags, ibv_pd* pd, void* addr, size_t length, i
     if (const int code = check_access(bits)) return refuse_input(code);
   }
   Mr& ours = Mr::of(mr);
+  if (ours.is_null) return refuse_input(EINVAL);
   if (!rights) bits = ours.access;
-  if (translation) {
-    if (const int code = verbs::check_memory(addr, length, bits)) return refuse_input(code);
+  if (translation && is_implicit(addr, length, bits)) return refuse_input(EINVAL);
+  if (translation || rights) {  // rights may ask for memory that was not looked at: to write, or no longer on demand
+    void* const bytes = translation ? addr : mr->addr;
+    if (const int code = check_bytes(bytes, translation ? length : mr->length, bits)) return refuse_input(code);
   }
   const rxe::MrInit init{pd != nullptr ? Pd::of(pd).id : rxe::PdId{}, static_cast<std::byte*>(addr), length,
                          reinterpret_cast<std::uintptr_t>(addr), bits};
@@ -113,6 +131,10 @@ int ibv_rereg_mr(ibv_mr* mr, int flags, ibv_pd* pd, void* addr, size_t length, i
     mr->addr = addr;
     mr->length = length;
   }
+  if (bits & IBV_ACCESS_ZERO_BASED)
+    ours.iova = 0;
+  else if (translation)
+    ours.iova = init.iova;
   return 0;
 }
 

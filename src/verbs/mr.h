@@ -4,6 +4,9 @@
 
 #include <infiniband/verbs.h>
 
+#include <cstddef>
+#include <cstdint>
+
 #include "rxe/types.h"
 #include "verbs/linked_list.h"
 
@@ -13,10 +16,24 @@ struct Mr : ibv_mr, Linked<Mr> {
   static Mr& of(ibv_mr* mr) { return *static_cast<Mr*>(mr); }
   rxe::MrId id{};
   unsigned int access = 0;  ///< as registered last
+  std::uint64_t iova = 0;   ///< address that requests use for the first byte
+  bool is_null = false;     ///< from ibv_alloc_null_mr
 };
 
 /// Whether this process may use the bytes as `access` says: 0, or EFAULT. Like pinning in the kernel it brings the
 /// pages in, so that the data path does not fault.
 int check_memory(void* address, std::size_t length, unsigned int access);
+
+ibv_mr* alloc_null_mr(ibv_pd* pd);
+/// Brings pages of on-demand regions in.
+int advise_mr(ibv_pd* pd, ibv_advise_mr_advice advice, std::uint32_t flags, ibv_sge* ranges, std::uint32_t count);
+
+/// What the application sees of a region that the engine has made.
+inline void take(Mr& mr, const rxe::MrInfo& info) {
+  mr.id = info.id;
+  mr.handle = static_cast<std::uint32_t>(info.id);
+  mr.lkey = info.lkey;
+  mr.rkey = info.rkey;
+}
 
 }  // namespace rocelab::verbs

@@ -9,6 +9,7 @@
 #include <limits>
 #include <string_view>
 
+#include "base/guarded_memory.h"
 #include "runtime/facts.h"
 #include "verbs/context.h"
 #include "verbs/query.h"
@@ -68,6 +69,18 @@ ibv_device_attr device_attr(const Context& context, const rxe::DeviceAttr& limit
   return attr;
 }
 
+/// On-demand paging, where the kernel helps with it: every kind of access may find its page missing.
+ibv_odp_caps odp_caps() {
+  ibv_odp_caps caps{};
+  if (!base::guarded_memory_works()) return caps;
+  caps.general_caps = IBV_ODP_SUPPORT | IBV_ODP_SUPPORT_IMPLICIT;
+  caps.per_transport_caps.ud_odp_caps = IBV_ODP_SUPPORT_SEND | IBV_ODP_SUPPORT_RECV | IBV_ODP_SUPPORT_SRQ_RECV;
+  caps.per_transport_caps.uc_odp_caps = caps.per_transport_caps.ud_odp_caps | IBV_ODP_SUPPORT_WRITE;
+  caps.per_transport_caps.rc_odp_caps =
+      caps.per_transport_caps.uc_odp_caps | IBV_ODP_SUPPORT_READ | IBV_ODP_SUPPORT_ATOMIC;
+  return caps;
+}
+
 }  // namespace
 
 int query_device_ex(ibv_context* context, const ibv_query_device_ex_input* input, ibv_device_attr_ex* attr,
@@ -78,6 +91,7 @@ int query_device_ex(ibv_context* context, const ibv_query_device_ex_input* input
   if (device == nullptr || !device->usable()) return refuse(ENODEV);
   ibv_device_attr_ex all{};
   all.orig_attr = device_attr(Context::of(context), device->limits());
+  all.odp_caps = odp_caps();
   all.completion_timestamp_mask = ~std::uint64_t{0};
   all.hca_core_clock = kTimestampClockKhz;
   all.device_cap_flags_ex = all.orig_attr.device_cap_flags;

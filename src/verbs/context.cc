@@ -2,6 +2,7 @@
 #include "verbs/context.h"
 
 #include <pthread.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <cstdint>
@@ -10,6 +11,7 @@
 #include "runtime/log.h"
 #include "verbs/ah.h"
 #include "verbs/cq.h"
+#include "verbs/dm.h"
 #include "verbs/mr.h"
 #include "verbs/mw.h"
 #include "verbs/pd.h"
@@ -36,11 +38,11 @@ void destroy_all(Context& owner, F&& destroy_in_engine) {
 
 }  // namespace
 
-Context::Context(Device& opened) : verbs_context{}, device(opened) {
+Context::Context(Device& opened, int file) : verbs_context{}, device(opened) {
   sz = sizeof(verbs_context);
   set_operations(*this);
   context.device = &opened;
-  context.cmd_fd = -1;  // there is no character device behind it
+  context.cmd_fd = file;
   context.async_fd = async.fd();
   context.num_comp_vectors = kCompletionVectors;
   context.abi_compat = reinterpret_cast<void*>(UINTPTR_MAX);  // __VERBS_ABI_IS_EXTENDED
@@ -52,16 +54,19 @@ Context::~Context() {
   destroy_all<Qp>(*this, [](rxe::Device& engine, Qp& qp) { return engine.destroy_qp(qp.qp_base.qp_num); });
   destroy_all<Ah>(*this, [](rxe::Device& engine, Ah& ah) { return engine.destroy_ah(ah.id); });
   destroy_all<Mw>(*this, [](rxe::Device& engine, Mw& mw) { return engine.dealloc_mw(mw.id); });
-  destroy_all<Mr>(*this, [](rxe::Device& engine, Mr& mr) { return engine.dereg_mr(mr.id); });
+  destroy_all<Mr>(
+      *this, [](rxe::Device& engine, Mr& mr) { return mr.imported ? base::Result<void>() : engine.dereg_mr(mr.id); });
+  destroy_all<Dm>(*this, [](rxe::Device&, Dm&) { return base::Result<void>(); });
   destroy_all<Srq>(*this, [](rxe::Device& engine, Srq& srq) { return engine.destroy_srq(srq.id); });
   for (Cq* cq = std::get<LinkedList<Cq>>(objects).front(); cq != nullptr; cq = cq->Linked<Cq>::next) {
     if (cq->channel != nullptr) Channel::of(cq->channel).forget(*cq);  // no QP is left that could add to it
   }
   destroy_all<Cq>(*this, [](rxe::Device& engine, Cq& cq) { return engine.destroy_cq(cq.id); });
   destroy_all<Pd>(*this, [](rxe::Device& engine, Pd& pd) {
-    return pd.parent == nullptr ? engine.dealloc_pd(pd.id) : base::Result<void>();
+    return pd.parent == nullptr && pd.sharers.use_count() <= 1 ? engine.dealloc_pd(pd.id) : base::Result<void>();
   });
   pthread_mutex_destroy(&context.mutex);
+  if (context.cmd_fd >= 0) close(context.cmd_fd);
 }
 
 }  // namespace rocelab::verbs
@@ -78,7 +83,8 @@ ibv_context* ibv_open_device(ibv_device* device) {
     rocelab::runtime::log(rocelab::runtime::LogLevel::kError, "can't open {}: {}", device->name, local.error());
     return refuse_null(ENODEV);
   }
-  Context* context = new (std::nothrow) Context(opened);
+  Context* context =
+      new (std::nothrow) Context(opened, (*local)->simulated() ? -1 : rocelab::verbs::make_context_file());
   if (context == nullptr) return refuse_null(ENOMEM);
   opened.add_context(*context);
   if (context->async.fd() < 0) {

@@ -26,9 +26,11 @@ struct Cq;
 struct Srq;
 struct Qp;
 struct Ah;
+struct Dm;
 
 struct Context : verbs_context, Linked<Context> {
-  explicit Context(Device& opened);
+  /// `file` becomes the context's cmd_fd, which is closed with it (-1: there is none).
+  Context(Device& opened, int file);
   ~Context();
   Context(const Context&) = delete;
   Context& operator=(const Context&) = delete;
@@ -63,9 +65,13 @@ struct Context : verbs_context, Linked<Context> {
   AsyncEvents async;
   std::mutex objects_mutex;
   std::tuple<LinkedList<Pd>, LinkedList<Mr>, LinkedList<Mw>, LinkedList<Cq>, LinkedList<Srq>, LinkedList<Qp>,
-             LinkedList<Ah>>
+             LinkedList<Ah>, LinkedList<Dm>>
       objects;
 };
+
+/// A file that stands for a context as the kernel's device file does: whoever has it can import from the context
+/// (import.cc). -1: none.
+int make_context_file();
 
 /// Fills the tables that the inline functions of <infiniband/verbs.h> call through (context_ops.cc).
 void set_operations(verbs_context& context);

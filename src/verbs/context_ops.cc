@@ -1,10 +1,11 @@
 // The tables that <infiniband/verbs.h>'s inline functions call through. A slot left empty makes the inline function say
-// EOPNOTSUPP by itself: those are device memory, flow steering, work queues and RSS, XRC, counters, rate
-// limits, moderation and tag matching (docs/spec_exceptions.md says why).
+// EOPNOTSUPP by itself: those are flow steering, work queues and RSS, XRC, counters, rate limits,
+// moderation and tag matching (docs/spec_exceptions.md says why).
 #include <infiniband/verbs.h>
 
 #include "verbs/context.h"
 #include "verbs/cq.h"
+#include "verbs/dm.h"
 #include "verbs/mr.h"
 #include "verbs/mw.h"
 #include "verbs/pd.h"
@@ -32,6 +33,9 @@ void set_operations(verbs_context& table) {
   table.query_port = query_port;
   table.advise_mr = advise_mr;
   table.alloc_null_mr = alloc_null_mr;
+  table.alloc_dm = alloc_dm;
+  table.free_dm = free_dm;
+  table.reg_dm_mr = reg_dm_mr;
   table.query_device_ex = query_device_ex;
   table.query_rt_values = query_rt_values;
   table.create_cq_ex = create_cq_ex;

@@ -37,6 +37,7 @@ base::TextResult<rxe::VerbsDevice*> Device::open() {
   const base::TextResult<rxe::VerbsDevice*> opened = opener_.open(description_.index);
   if (!opened) return base::fail_text(opened.error());
   (*opened)->set_event_handler(&events_);
+  limits_ = (*opened)->limits();
   local_.store(*opened, std::memory_order_release);
   return *opened;
 }
@@ -50,6 +51,8 @@ void Device::remove_context(Context& context) {
   const std::lock_guard<std::mutex> lock(contexts_mutex_);
   contexts_.remove(context);
 }
+
+Context* Device::next_of(Context& context) { return context.Linked<Context>::next; }
 
 void Device::switch_off() {
   rxe::VerbsDevice* device = local_.exchange(nullptr, std::memory_order_acq_rel);

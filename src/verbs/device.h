@@ -30,6 +30,8 @@ class Device : public ibv_device {
   const rxe::DeviceDescription& description() const { return description_; }
   /// nullptr before the first open and once the device is switched off: calls then fail with ENODEV.
   rxe::VerbsDevice* local() const { return local_.load(std::memory_order_acquire); }
+  /// Of a device that has been opened; they outlive it (in a child of fork()).
+  const rxe::DeviceAttr& limits() const { return limits_; }
   bool port_up() const { return port_up_.load(std::memory_order_relaxed); }
 
   /// Opens the runtime's device if this is the first context.
@@ -37,10 +39,23 @@ class Device : public ibv_device {
   void add_context(Context& context);
   void remove_context(Context& context);
 
+  /// The first context that `matches`, held by no lock afterwards; nullptr: none.
+  template <class F>
+  Context* find_context(F&& matches) {
+    const std::lock_guard<std::mutex> lock(contexts_mutex_);
+    Context* context = contexts_.front();
+    while (context != nullptr && !matches(*context)) context = next_of(*context);
+    return context;
+  }
+
+  std::atomic<std::uint64_t> device_memory_used{0};  ///< bytes (dm.h)
+
   void switch_off();  ///< at exit: the runtime's device goes away
   void abandon();     ///< in a child of fork(): it is the parent's; touches no lock
 
  private:
+  static Context* next_of(Context& context);
+
   /// Turns the engine's events into those of channels and contexts. Runs under the engine lock.
   class Events final : public rxe::EventHandler {
    public:
@@ -59,6 +74,7 @@ class Device : public ibv_device {
   DeviceOpener& opener_;
   const rxe::DeviceDescription description_;
   std::atomic<rxe::VerbsDevice*> local_{nullptr};
+  rxe::DeviceAttr limits_;
   std::atomic<bool> port_up_{true};
   Events events_{*this};
   std::mutex opening_;

@@ -15,18 +15,12 @@
 #undef ibv_reg_mr
 #undef ibv_reg_mr_iova
 
-using namespace rocelab;
-using verbs::Context;
-using verbs::Mr;
-using verbs::Pd;
-
-namespace {
+namespace rocelab::verbs {
 
 constexpr unsigned int kAccessKnown = IBV_ACCESS_LOCAL_WRITE | IBV_ACCESS_REMOTE_WRITE | IBV_ACCESS_REMOTE_READ |
                                       IBV_ACCESS_REMOTE_ATOMIC | IBV_ACCESS_MW_BIND | IBV_ACCESS_ZERO_BASED |
                                       IBV_ACCESS_ON_DEMAND | IBV_ACCESS_HUGETLB | IBV_ACCESS_RELAXED_ORDERING;
 
-/// 0, or why a region can't have these rights. Optional rights that are not known count as not wanted.
 int check_access(unsigned int& access) {
   access &= kAccessKnown | ~static_cast<unsigned int>(IBV_ACCESS_OPTIONAL_RANGE);
   if ((access & IBV_ACCESS_ON_DEMAND) != 0 && !base::guarded_memory_works()) return EOPNOTSUPP;
@@ -35,6 +29,15 @@ int check_access(unsigned int& access) {
   if (remote_writes && !(access & IBV_ACCESS_LOCAL_WRITE)) return EINVAL;
   return 0;
 }
+
+}  // namespace rocelab::verbs
+
+using namespace rocelab;
+using verbs::Context;
+using verbs::Mr;
+using verbs::Pd;
+
+namespace {
 
 /// Pinned memory is looked at now, on-demand memory at each access.
 int check_bytes(void* addr, std::size_t length, unsigned int access) {
@@ -57,7 +60,7 @@ rxe::MrInit whole_address_space(rxe::PdId pd, unsigned int access) {
 
 ibv_mr* ibv_reg_mr_iova2(ibv_pd* pd, void* addr, size_t length, uint64_t iova, unsigned int access) {
   if (pd == nullptr || length == 0) return verbs::refuse_null(EINVAL);
-  if (const int code = check_access(access)) return verbs::refuse_null(code);
+  if (const int code = verbs::check_access(access)) return verbs::refuse_null(code);
   Context& owner = Context::of(pd->context);
   const bool implicit = is_implicit(addr, length, access);
   if (implicit && (iova != 0 || (access & IBV_ACCESS_ZERO_BASED) != 0)) return verbs::refuse_null(EINVAL);
@@ -88,10 +91,6 @@ ibv_mr* ibv_reg_mr_iova(ibv_pd* pd, void* addr, size_t length, uint64_t iova, in
   return ibv_reg_mr_iova2(pd, addr, length, iova, static_cast<unsigned int>(access));
 }
 
-// A DMA buffer is memory of another device: there is none here. NCCL asks with a descriptor of -1 whether it works;
-// EOPNOTSUPP says no.
-ibv_mr* ibv_reg_dmabuf_mr(ibv_pd*, uint64_t, size_t, uint64_t, int, int) { return verbs::refuse_null(EOPNOTSUPP); }
-
 int ibv_rereg_mr(ibv_mr* mr, int flags, ibv_pd* pd, void* addr, size_t length, int access) {
   const bool translation = flags & IBV_REREG_MR_CHANGE_TRANSLATION;
   const bool rights = flags & IBV_REREG_MR_CHANGE_ACCESS;
@@ -105,10 +104,10 @@ int ibv_rereg_mr(ibv_mr* mr, int flags, ibv_pd* pd, void* addr, size_t length, i
   if (access != 0 && !rights) return refuse_input(EINVAL);
   auto bits = static_cast<unsigned int>(access);
   if (rights) {
-    if (const int code = check_access(bits)) return refuse_input(code);
+    if (const int code = verbs::check_access(bits)) return refuse_input(code);
   }
   Mr& ours = Mr::of(mr);
-  if (ours.is_null) return refuse_input(EINVAL);
+  if (ours.fixed) return refuse_input(EINVAL);
   if (!rights) bits = ours.access;
   if (translation && is_implicit(addr, length, bits)) return refuse_input(EINVAL);
   if (translation || rights) {  // rights may ask for memory that was not looked at: to write, or no longer on demand
@@ -142,8 +141,9 @@ int ibv_dereg_mr(ibv_mr* mr) {
   if (mr == nullptr) return verbs::refuse(EINVAL);
   Mr& ours = Mr::of(mr);
   Context& owner = Context::of(mr->context);
-  const int status =
-      verbs::status_of(owner.engine([&](rxe::Device& engine, base::TimePoint) { return engine.dereg_mr(ours.id); }));
+  const int status = ours.imported ? 0 : verbs::status_of(owner.engine([&](rxe::Device& engine, base::TimePoint) {
+    return engine.dereg_mr(ours.id);
+  }));
   if (status != 0) return status;
   owner.release(ours);
   delete &ours;

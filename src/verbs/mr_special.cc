@@ -1,5 +1,5 @@
-// Regions beyond ibv_reg_mr: the null region, whose bytes are zeros when read and go nowhere when written, and advice
-// on regions on demand.
+// Regions beyond ibv_reg_mr: over memory that is not the application's; the null region, whose bytes are zeros when
+// read and go nowhere when written; advice on regions on demand.
 #include <cerrno>
 #include <cstdint>
 #include <memory>
@@ -29,24 +29,36 @@ int find_range(Context& owner, const Pd& pd, const ibv_sge& range, bool to_write
   return 0;
 }
 
-}  // namespace
-
-ibv_mr* alloc_null_mr(ibv_pd* pd) {
-  if (pd == nullptr) return refuse_null(EINVAL);
+ibv_mr* register_fixed(ibv_pd* pd, const rxe::MrInit& init, std::shared_ptr<void> backing) {
   Context& owner = Context::of(pd->context);
   std::unique_ptr<Mr> mr(new (std::nothrow) Mr());
   if (!mr) return refuse_null(ENOMEM);
-  constexpr std::uint64_t kLength = base::kNowhereMark - 1;  // any user-space address
-  const rxe::MrInit init{Pd::of(pd).id, base::nowhere(), kLength, 0, IBV_ACCESS_LOCAL_WRITE | IBV_ACCESS_ON_DEMAND};
   const auto info = owner.engine([&](rxe::Device& engine, base::TimePoint) { return engine.reg_mr(init); });
   if (!info) return refuse_null(info.error().code);
   mr->context = pd->context;
   mr->pd = pd;
-  mr->access = IBV_ACCESS_LOCAL_WRITE;
-  mr->is_null = true;
+  mr->access = init.access & ~static_cast<unsigned int>(IBV_ACCESS_ON_DEMAND);  // nothing to give advice on
+  mr->fixed = true;
+  mr->backing = std::move(backing);
   take(*mr, *info);
   owner.adopt(*mr);
   return mr.release();
+}
+
+}  // namespace
+
+ibv_mr* alloc_null_mr(ibv_pd* pd) {
+  if (pd == nullptr) return refuse_null(EINVAL);
+  constexpr std::uint64_t kLength = base::kNowhereMark - 1;  // any user-space address
+  return register_fixed(pd, {Pd::of(pd).id, base::nowhere(), kLength, 0, IBV_ACCESS_LOCAL_WRITE | IBV_ACCESS_ON_DEMAND},
+                        {});
+}
+
+ibv_mr* register_backed(ibv_pd* pd, std::byte* bytes, std::size_t length, std::uint64_t iova, unsigned int access,
+                        std::shared_ptr<void> backing) {
+  ibv_mr* mr = register_fixed(pd, {Pd::of(pd).id, bytes, length, iova, access}, std::move(backing));
+  if (mr != nullptr) mr->length = length;
+  return mr;
 }
 
 int advise_mr(ibv_pd* pd, ibv_advise_mr_advice advice, std::uint32_t flags, ibv_sge* ranges, std::uint32_t count) {

@@ -80,7 +80,7 @@ int ibv_dealloc_pd(ibv_pd* pd) {
   if (ours.parent != nullptr) {
     --ours.parent->users;
     if (ours.thread_domain != nullptr) --ours.thread_domain->users;
-  } else {
+  } else if (ours.sharers.use_count() <= 1) {
     const int status = verbs::status_of(
         owner.engine([&](rxe::Device& engine, base::TimePoint) { return engine.dealloc_pd(ours.id); }));
     if (status != 0) return status;

@@ -5,6 +5,7 @@
 #include <infiniband/verbs.h>
 
 #include <atomic>
+#include <memory>
 
 #include "rxe/types.h"
 #include "verbs/linked_list.h"
@@ -18,10 +19,11 @@ struct Td : ibv_td {
 struct Pd : ibv_pd, Linked<Pd> {
   static Pd& of(ibv_pd* pd) { return *static_cast<Pd*>(pd); }
 
-  rxe::PdId id{};                  ///< of a parent domain: its PD's
-  Pd* parent = nullptr;            ///< of a parent domain: the PD that it stands for
-  Td* thread_domain = nullptr;     ///< of a parent domain, if it named one
-  std::atomic<unsigned> users{0};  ///< parent domains that stand for this PD
+  rxe::PdId id{};                       ///< of a parent domain: its PD's
+  Pd* parent = nullptr;                 ///< of a parent domain: the PD that it stands for
+  Td* thread_domain = nullptr;          ///< of a parent domain, if it named one
+  std::atomic<unsigned> users{0};       ///< parent domains that stand for this PD
+  std::shared_ptr<const void> sharers;  ///< held by this and by all imports of it; the last one deallocates
 };
 
 ibv_td* alloc_td(ibv_context* context, ibv_td_init_attr* attr);

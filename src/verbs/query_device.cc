@@ -12,6 +12,7 @@
 #include "base/guarded_memory.h"
 #include "runtime/facts.h"
 #include "verbs/context.h"
+#include "verbs/dm.h"
 #include "verbs/query.h"
 #include "verbs/status.h"
 
@@ -87,14 +88,13 @@ int query_device_ex(ibv_context* context, const ibv_query_device_ex_input* input
                     std::size_t attr_size) {
   if (input != nullptr && input->comp_mask != 0) return refuse(EINVAL);
   if (attr == nullptr || attr_size < sizeof(attr->orig_attr)) return refuse(EINVAL);
-  rxe::VerbsDevice* device = local_of(context);
-  if (device == nullptr || !device->usable()) return refuse(ENODEV);
   ibv_device_attr_ex all{};
-  all.orig_attr = device_attr(Context::of(context), device->limits());
+  all.orig_attr = device_attr(Context::of(context), Context::of(context).device.limits());
   all.odp_caps = odp_caps();
   all.completion_timestamp_mask = ~std::uint64_t{0};
   all.hca_core_clock = kTimestampClockKhz;
   all.device_cap_flags_ex = all.orig_attr.device_cap_flags;
+  all.max_dm_size = kDeviceMemoryBytes;
   all.phys_port_cnt_ex = 1;
   // An application compiled against a newer header has a longer struct: what we don't know is zero there.
   std::memset(static_cast<void*>(attr), 0, attr_size);

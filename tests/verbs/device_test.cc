@@ -153,17 +153,12 @@ TEST_CASE("what is not offered says EOPNOTSUPP, exactly", "[verbs]") {
   };
   ibv_xrcd_init_attr xrcd{};
   CHECK(refused(ibv_open_xrcd(lab.context(), &xrcd)));
-  ibv_alloc_dm_attr dm{};
-  CHECK(refused(ibv_alloc_dm(lab.context(), &dm)));
   ibv_wq_init_attr wq{};
   CHECK(refused(ibv_create_wq(lab.context(), &wq)));
   ibv_counters_init_attr counters{};
   CHECK(refused(ibv_create_counters(lab.context(), &counters)));
   CHECK(refused(ibv_reg_dmabuf_mr(lab.pd(), 0, 4096, 0, -1, IBV_ACCESS_LOCAL_WRITE)));
   CHECK(refused(ibv_import_device(0)));
-  CHECK(refused(ibv_import_pd(lab.context(), 1)));
-  CHECK(refused(ibv_import_mr(lab.pd(), 1)));
-  CHECK(refused(ibv_import_dm(lab.context(), 1)));
   ibv_cq_init_attr_ex cq{};
   cq.cqe = 16;
   cq.wc_flags = IBV_WC_EX_WITH_FLOW_TAG;

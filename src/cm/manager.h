@@ -13,6 +13,7 @@
 #pragma once
 
 #include <array>
+#include <bitset>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -30,8 +31,10 @@ using base::Result;
 class Neighbours {
  public:
   virtual ~Neighbours() = default;
-  /// Another living process listens to this.
-  virtual bool serves(std::uint64_t service_id, std::span<const std::byte> private_data) const = 0;
+  /// The process (this one or another, living) that a request for this belongs to; nothing when nobody has said so. The
+  /// own listeners are asked when there is nothing.
+  virtual std::optional<std::uint8_t> owner_of(std::uint64_t service_id,
+                                               std::span<const std::byte> private_data) const = 0;
   /// A living process owns the slot (the top 8 bits of an id).
   virtual bool is_alive(std::uint8_t slot) const = 0;
   /// This process is the one that answers for what nobody owns.
@@ -115,7 +118,14 @@ class Manager {
   Result<void> send_sidr_req(TimePoint now, Id id, const SidrReqParam& param);
   Result<void> send_sidr_rep(TimePoint now, Id id, const SidrRepParam& param);
 
+  /// destroy_id for every id: the process is leaving, and says so to its peers.
+  void destroy_all(TimePoint now);
+
   const ManagerCounters& counters() const;
+  /// Ids that know their peer.
+  std::size_t connection_count() const;
+  /// Bit i: a connection leads to the process in slot i of our own host.
+  std::bitset<256> local_peers() const;
   std::size_t id_count() const;  ///< with those that nobody but the protocol needs any more
 
  private:

@@ -286,7 +286,7 @@ struct Mad {
 /// Why a datagram is no CM message.
 enum class MadError : std::uint8_t {
   kLength,     ///< not 256 bytes
-  kVersion,    ///< base or class version unknown (a REQ gets an answer: RejectReason::kInvalidClassVersion)
+  kVersion,    ///< base or class version unknown
   kClass,      ///< another management class
   kMethod,     ///< not Send
   kAttribute,  ///< none of the eleven

@@ -108,7 +108,8 @@ constexpr Step kSteps[] = {
     {T::kRetriesEnd, S::kDreqSent, S::kTimewait},
     {T::kRetriesEnd, S::kSidrReqSent, S::kIdle},
 
-    // What the peer's process would have said itself. A REQ or SIDR_REQ of ours may yet be taken by another process.
+    // What the peer's process would have said itself. A REQ that nobody has acknowledged may yet find another process.
+    {T::kPeerDied, S::kMraReqRcvd, S::kIdle},
     {T::kPeerDied, S::kReqRcvd, S::kIdle},
     {T::kPeerDied, S::kMraReqSent, S::kIdle},
     {T::kPeerDied, S::kRepSent, S::kIdle},

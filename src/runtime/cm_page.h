@@ -29,7 +29,7 @@ struct PortClaim {
   std::uint16_t port = 0;                                  ///< 0: any that is free
   std::optional<wire::Gid> address;                        ///< nothing: all addresses
   cm::Service::Family family = cm::Service::Family::kAny;  ///< kAny: IPv6 that takes IPv4 too
-  bool reuse = false;  ///< the port may be shared with others that say so, as long as one listens
+  bool reuse = false;  ///< the port may be shared with others that say so, until one wants to listen
 };
 
 enum class PortHandle : std::uint32_t {};
@@ -73,11 +73,20 @@ class CmPage {
  private:
   struct Layout;
   struct Entry;
-  CmPage(const HostPage& host, int fd, Layout* page, std::string path);
+  struct Content;
+  CmPage(const HostPage& host, int fd, std::string path);
+
+  bool is_alive(std::uint64_t owner) const;
+  /// 0, EADDRINUSE or EADDRNOTAVAIL.
+  int conflict(const cm::Service& wanted, bool reuse, std::optional<std::uint32_t> except) const;
+  // Under the page's lock.
+  base::Result<PortHandle> place(const Content& content);
+  Entry* mine(PortHandle handle);
+  void bury_dead();
 
   const HostPage& host_;
   int fd_;
-  Layout* page_;
+  Layout* page_ = nullptr;
   std::string path_;
 };
 

@@ -11,19 +11,20 @@
 // with ENODEV.
 #pragma once
 
-#include <atomic>
+#include <array>
 #include <cerrno>
 #include <cstdint>
-#include <memory>
 #include <optional>
+#include <span>
 #include <type_traits>
 #include <utility>
 
 #include "base/result.h"
 #include "cm/manager.h"
 #include "runtime/cm_page.h"
-#include "rxe/types.h"
-#include "rxe/verbs_device.h"
+#include "runtime/routes.h"
+#include "rxe/device.h"
+#include "wire/packet.h"
 
 namespace rocelab::runtime {
 
@@ -55,7 +56,7 @@ class ConnectionService {
   std::invoke_result_t<F, cm::Manager&, base::TimePoint> with_manager(F&& f) {
     if (!usable()) return base::fail(ENODEV, "the device does not survive fork()");
     const base::TimePoint now = enter();
-    auto result = std::forward<F>(f)(manager(), now);
+    auto result = std::forward<F>(f)(manager_, now);
     leave(now);
     return result;
   }
@@ -77,24 +78,67 @@ class ConnectionService {
   // --- ports of rdma_cm, one space for all processes of the host (cm_page.h); no engine lock is taken ----------------
   Result<PortBinding> bind_port(const PortClaim& claim);
   /// From now on requests for the port go to this process (on this device): call it after Manager::listen. EADDRINUSE:
-  /// another binding that shares the port (PortClaim::reuse) listens already.
+  /// the port is shared with another binding (PortClaim::reuse).
   Result<void> listen_port(PortHandle port);
   void release_port(PortHandle port);
   /// Where a request for a service without a port (PortSpace::kIb by IB address, or any id of one's own) goes.
   Result<PortHandle> publish_service(const cm::Service& service);
 
  private:
-  friend class LocalDevice;
   friend class Driver;
-  struct Parts;
-  explicit ConnectionService(std::unique_ptr<Parts> parts);
+  friend class RxPath;
+
+  /// The other processes, as the host's pages and routes know them.
+  class Others final : public cm::Neighbours {
+   public:
+    Others(const CmPage& page, const HostPage& host, Routes& routes, std::uint32_t device)
+        : page_(page), host_(host), routes_(routes), device_(device) {}
+    std::optional<std::uint8_t> owner_of(std::uint64_t service_id,
+                                         std::span<const std::byte> private_data) const override;
+    bool is_alive(std::uint8_t slot) const override;
+    bool we_speak() const override;
+    bool is_local(const wire::Gid& gid) const override;
+
+   private:
+    const CmPage& page_;
+    const HostPage& host_;
+    Routes& routes_;
+    const std::uint32_t device_;
+  };
+
+  ConnectionService(Driver& driver, LocalDevice& device, rxe::Device& engine, CmPage& page, const HostPage& host,
+                    Routes& routes, std::uint64_t seed);
 
   bool usable() const;
   base::TimePoint enter();
   void leave(base::TimePoint now);
-  cm::Manager& manager();
 
-  std::unique_ptr<Parts> parts_;
+  // --- for Driver, RxPath; under the lock ----------------------------------------------------------------------------
+  /// False: it is none of ours, let the engine have it.
+  bool handle_packet(base::TimePoint now, const wire::Packet& packet);
+  bool has_transmit() const { return manager_.next_send() != nullptr; }
+  bool transmit(rxe::TxSink& sink);  ///< true: something was taken
+  bool run_timers(base::TimePoint now);
+  std::optional<base::TimePoint> next_timeout() const;
+  bool deliver(base::TimePoint now);  ///< true: there was an event
+  void process_died(std::uint32_t slot, base::TimePoint now);
+  /// Ends all connections: the process is leaving.
+  void retire(base::TimePoint now);
+  void watch(base::TimePoint now);
+
+  Driver& driver_;
+  LocalDevice& device_;
+  rxe::Device& engine_;
+  CmPage& page_;
+  const HostPage& host_;
+  Others others_;
+  cm::Manager manager_;
+  ConnectionHandler* handler_ = nullptr;
+  std::uint32_t next_psn_;
+  // Processes of the host that connections lead to: a slot's generation when it was first seen.
+  std::array<std::uint32_t, kSlotsMax + 1> watched_{};
+  base::TimePoint next_watch_;
+  static constexpr base::Duration kWatchEvery = base::Duration::ms(200);
 };
 
 }  // namespace rocelab::runtime

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <mutex>
 #include <utility>
 
 #include "runtime/log.h"
@@ -19,6 +20,7 @@ constexpr std::size_t kTxBurstsMax = 4;    ///< of one device in one pass
 constexpr unsigned kTimerWaitsMax = 64;    ///< passes that timers wait for what is still to be received
 constexpr std::size_t kRxFramesMax = 256;  ///< of one pass: holders keep the lock for a bounded time
 constexpr std::size_t kLoopbackRoundsMax = 4;
+constexpr std::size_t kConnectionRoundsMax = 8;
 constexpr std::uint32_t kQpnsOfSlot = 1u << 16;
 
 /// One writer at a time; readers want a recent value only.
@@ -109,6 +111,7 @@ void Driver::retire() {
 void Driver::abandon() noexcept {
   usable_.store(false, std::memory_order_relaxed);
   abandoned_ = true;
+  if (cm_page_ != nullptr) cm_page_->abandon();
   page_.abandon();
   control_.abandon();
   sleeper_.close_all();
@@ -158,6 +161,7 @@ void Driver::release(TimePoint now, bool after_post) {
   transmit_all(now, after_post && policy_.application_drives());
   if (loopback_waits_) loop_back(now);
   deliver_events();
+  if (!connection_services_.empty()) serve_connections(now);
   hand_over(now);
   unlock();
 }
@@ -233,6 +237,9 @@ std::optional<TimePoint> Driver::deadline(TimePoint now) const {
   for (const LocalDevice* device : open_) {
     if (const auto t = device->engine_.next_timeout()) consider(*t);
   }
+  for (const ConnectionService* service : connection_services_) {
+    if (const auto t = service->next_timeout()) consider(*t);
+  }
   if (tx_.has_backlog() || (tx_.blocked() && wants_to_transmit())) consider(now + retry_);
   return earliest;
 }
@@ -258,6 +265,7 @@ bool Driver::pass(TimePoint now, bool acks_may_wait) {
   }
   links_.sweep(now);
   deliver_events();
+  if (!connection_services_.empty()) serve_connections(now);
   unpublished_ = unpublished_ || worked;
   if (unpublished_ && now - last_publish_ >= kPublishEvery) publish(now);
   if (worked) retry_ = kRetryFirst;
@@ -297,14 +305,20 @@ bool Driver::run_timers(TimePoint now) {
     device->engine_.handle_timeout(now);
     fired = true;
   }
+  for (ConnectionService* service : connection_services_) fired = service->run_timers(now) || fired;
   return fired;
 }
 
 bool Driver::wants_to_transmit() const {
-  return std::any_of(open_.begin(), open_.end(), [](const LocalDevice* d) { return d->engine_.has_transmit(); });
+  const auto has_mad = [](const ConnectionService* s) { return s->has_transmit(); };
+  return std::any_of(open_.begin(), open_.end(), [](const LocalDevice* d) { return d->engine_.has_transmit(); }) ||
+         std::any_of(connection_services_.begin(), connection_services_.end(), has_mad);
 }
 
 bool Driver::only_acks_wait() const {
+  for (const ConnectionService* service : connection_services_) {
+    if (service->has_transmit()) return false;
+  }
   return std::all_of(open_.begin(), open_.end(),
                      [](const LocalDevice* d) { return !d->engine_.has_transmit() || d->engine_.only_acks_wait(); });
 }
@@ -320,6 +334,7 @@ bool Driver::transmit_all(TimePoint now, bool hold_acks) {
       tx_.flush(now);
     }
   }
+  for (ConnectionService* service : connection_services_) taken = service->transmit(tx_) || taken;
   tx_.flush(now);
   if (tx_.take_looped()) loopback_waits_ = true;
   return taken;
@@ -340,6 +355,46 @@ void Driver::loop_back(TimePoint now) {
 
 void Driver::deliver_events() {
   for (LocalDevice* device : open_) device->deliver_events();
+}
+
+void Driver::serve_connections(TimePoint now) {
+  // An answer to ourselves may cause the next event; what is left after some rounds waits for the next pass.
+  for (std::size_t round = 0; round < kConnectionRoundsMax; ++round) {
+    bool told = false;
+    for (ConnectionService* service : connection_services_) told = service->deliver(now) || told;
+    if (!told) return;
+    transmit_all(now);
+    if (loopback_waits_) loop_back(now);
+    deliver_events();
+  }
+}
+
+void Driver::process_died(std::uint32_t slot, TimePoint now) {
+  for (ConnectionService* service : connection_services_) service->process_died(slot, now);
+}
+
+base::TextResult<ConnectionService*> Driver::connections(LocalDevice& device) {
+  // Files are opened without the lock; connecting_ keeps two threads from doing it twice.
+  const std::lock_guard guard(connecting_);
+  if (device.connections_ != nullptr) return device.connections_.get();
+  if (!usable()) return base::fail_text("the device does not survive fork()");
+  if (cm_page_ == nullptr) {
+    auto page = CmPage::open(directory_, page_);
+    if (!page) return base::fail_text(page.error());
+    cm_page_ = std::move(*page);
+  }
+  const std::uint32_t index = device.description().index;
+  auto made = std::unique_ptr<ConnectionService>(
+      new ConnectionService(*this, device, device.engine_, *cm_page_, page_, routes_, chance()));
+  const TimePoint now = enter();
+  device.connections_ = std::move(made);
+  ConnectionService* const service = device.connections_.get();
+  connection_services_.push_back(service);
+  rx_.set_connections(index, service);
+  tx_.set_cm_page(cm_page_.get());
+  cm_page_->take_part(index);
+  release(now);
+  return service;
 }
 
 void Driver::publish(TimePoint now) {

@@ -10,6 +10,7 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <span>
 #include <thread>
@@ -18,7 +19,9 @@
 #include "base/result.h"
 #include "base/time.h"
 #include "runtime/clock.h"
+#include "runtime/cm_page.h"
 #include "runtime/config.h"
+#include "runtime/connection_service.h"
 #include "runtime/control_socket.h"
 #include "runtime/engine_lock.h"
 #include "runtime/fork_watch.h"
@@ -74,6 +77,8 @@ class Driver final : public ForkListener {
   void leave_poll();
   /// Lock: a CQ has been armed.
   void on_armed_cq();
+  /// Connection management of an open device, made at first use.
+  base::TextResult<ConnectionService*> connections(LocalDevice& device);
   const Routes& routes() const { return routes_; }
   std::span<const DeviceDescription> descriptions() const { return descriptions_; }
 
@@ -91,6 +96,9 @@ class Driver final : public ForkListener {
   bool run_timers(TimePoint now);
   void loop_back(TimePoint now);
   void deliver_events();
+  /// Events of connections, and what their consumers do about them at once.
+  void serve_connections(TimePoint now);
+  void process_died(std::uint32_t slot, TimePoint now);
   void publish(TimePoint now);
   bool wants_to_transmit() const;
   bool only_acks_wait() const;
@@ -132,6 +140,8 @@ class Driver final : public ForkListener {
   std::atomic<bool> application_drives_{false};  ///< the policy's answer
   std::atomic<bool> chores_{false};              ///< links are being made or dropped
 
+  std::mutex connecting_;  ///< connections() is making one
+
   // lock
   Clock clock_;
   ProcessCounters counters_;
@@ -142,8 +152,10 @@ class Driver final : public ForkListener {
   ProgressPolicy policy_;
   std::unique_ptr<net::Port> loopback_;
   std::unique_ptr<net::Port> uplink_;
+  std::unique_ptr<CmPage> cm_page_;  ///< once a device's connection management is used
   std::array<std::unique_ptr<LocalDevice>, kDevicesMax> devices_;
   std::vector<LocalDevice*> open_;
+  std::vector<ConnectionService*> connection_services_;  ///< owned by their devices
   std::vector<std::uint64_t> published_;
   std::size_t first_link_ = 0;    ///< receive_all begins with another link each time
   bool more_to_receive_ = false;  ///< the last receive_all() left frames behind, as it seems

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "net/neighbour.h"
+#include "runtime/connection_service.h"
 #include "runtime/driver.h"
 #include "runtime/identity.h"
 
@@ -76,6 +77,8 @@ std::size_t LocalDevice::poll_cq(rxe::CqId cq, std::span<rxe::Completion> out) {
   driver_.leave_poll();
   return count;
 }
+
+base::TextResult<ConnectionService*> LocalDevice::connections() { return driver_.connections(*this); }
 
 Result<wire::MacAddress> LocalDevice::resolve(const wire::Gid& dgid, std::uint8_t sgid_index) {
   const auto source = with_engine([&](rxe::Device& engine, TimePoint) { return engine.gid(sgid_index); });

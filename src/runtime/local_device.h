@@ -12,6 +12,7 @@
 #include <cerrno>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <string>
 #include <type_traits>
@@ -29,7 +30,8 @@ namespace rocelab::runtime {
 using base::Result;
 using base::TimePoint;
 
-class Driver;  // runtime/driver.h: lock, clock, ports and links of the process
+class ConnectionService;  // runtime/connection_service.h
+class Driver;             // runtime/driver.h: lock, clock, ports and links of the process
 class Host;
 
 using rxe::DeviceDescription;
@@ -50,6 +52,8 @@ class LocalDevice final : public rxe::VerbsDevice {
   /// inside the engine, until a CQ has been armed for the first time: a program that then sleeps relies on an empty
   /// poll having seen everything.
   std::size_t poll_cq(rxe::CqId cq, std::span<rxe::Completion> out) override;
+  /// Connection management of this device, made at first use; the same object on every call.
+  base::TextResult<ConnectionService*> connections();
 
  private:
   friend class Host;
@@ -66,7 +70,8 @@ class LocalDevice final : public rxe::VerbsDevice {
   Driver& driver_;
   rxe::Device engine_;
   EventHandler* handler_ = nullptr;
-  std::atomic<bool> armed_before_{false};  ///< the program uses completion events
+  std::unique_ptr<ConnectionService> connections_;  ///< once used
+  std::atomic<bool> armed_before_{false};           ///< the program uses completion events
 };
 
 }  // namespace rocelab::runtime

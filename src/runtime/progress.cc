@@ -170,8 +170,10 @@ void Driver::handle(const ControlMessage& message, TimePoint now) {
         empty = rx_.receive(*link->port, now) == 0 ? empty + 1 : 0;
       }
       deliver_events();
+      if (!connection_services_.empty()) serve_connections(now);
       links_.refuse(*link, now);  // answers to its last packets must not ask for another link
     }
+    process_died(message.from_slot, now);  // whatever it has not said itself
     control_.send(ControlKind::kFarewell, message.from_slot, message.from_generation);
   }
 }
@@ -181,6 +183,13 @@ bool Driver::do_chores() {
   const auto chores = links_.collect(clock_.now());
   auto dropped = links_.take_dropped();
   const auto dead = links_.take_dead();
+  if (!connection_services_.empty()) {
+    const TimePoint now = clock_.now();
+    for (const Links::Chore& peer : dead) {
+      if (!page_.is_alive(peer.slot, peer.generation)) process_died(peer.slot, now);
+    }
+    if (!dead.empty()) serve_connections(now);
+  }
   if (!config_.pcap.empty()) dropped.clear();  // taps share a file: theirs is the lock
   chores_.store(links_.next_check().has_value(), std::memory_order_relaxed);
   const bool again = links_.needs_thread() || !chores.empty() || (!asleep_ && !policy_.application_drives());
@@ -211,6 +220,7 @@ bool Driver::do_chores() {
 
 void Driver::farewell() {
   TimePoint now = clock_.now();
+  for (ConnectionService* service : connection_services_) service->retire(now);
   for (unsigned round = 0; round < kLastPassesMax && pass(now); ++round) now = clock_.now();
   std::vector<std::uint32_t> waiting;
   for (const Link* link : links_.live()) {

@@ -2,6 +2,7 @@
 #include "runtime/rx_path.h"
 
 #include "net/frame_codec.h"
+#include "runtime/connection_service.h"
 
 namespace rocelab::runtime {
 
@@ -37,6 +38,7 @@ void RxPath::dispatch(base::TimePoint now) {
     ++counters_.rx_not_for_us;
     return;
   }
+  if (qpn == rxe::kGsiQpn && connections_[where] != nullptr && connections_[where]->handle_packet(now, packet_)) return;
   engines_[where]->handle_packet(now, packet_);
 }
 

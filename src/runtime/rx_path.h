@@ -17,12 +17,16 @@
 
 namespace rocelab::runtime {
 
+class ConnectionService;  // runtime/connection_service.h
+
 class RxPath {
  public:
   RxPath(Routes& routes, ProcessCounters& counters, std::uint32_t slot)
       : routes_(routes), counters_(counters), slot_(slot) {}
   /// The engine of an open device; nullptr: closed.
   void set_engine(std::uint32_t index, rxe::Device* engine) { engines_[index] = engine; }
+  /// Takes the device's management datagrams before its engine sees them.
+  void set_connections(std::uint32_t index, ConnectionService* service) { connections_[index] = service; }
 
   /// One burst. Returns the number of frames.
   std::size_t receive(net::Port& port, base::TimePoint now);
@@ -34,6 +38,7 @@ class RxPath {
   ProcessCounters& counters_;
   const std::uint32_t slot_;
   std::array<rxe::Device*, kDevicesMax> engines_{};
+  std::array<ConnectionService*, kDevicesMax> connections_{};
   std::array<net::Frame, net::kBurstMax> frames_;
   wire::Packet packet_;
 };

@@ -1,6 +1,7 @@
 // See tx_path.h.
 #include "runtime/tx_path.h"
 
+#include "cm/mad.h"
 #include "net/frame_codec.h"
 
 namespace rocelab::runtime {
@@ -68,18 +69,19 @@ bool TxPath::to_peer(std::uint32_t slot, const wire::Packet& packet) {
   return wait();
 }
 
-bool TxPath::to_all(const wire::Packet& packet, bool off_host_too) {
+template <class Wants>
+bool TxPath::to_all(const wire::Packet& packet, bool us, bool off_host_too, Wants&& wants) {
   // All or nothing while a link is on its way; a peer whose ring is full, or whose link cannot be made, misses out.
   bool on_the_way = false;
   page_.for_each_peer([&](std::uint32_t slot, std::uint32_t) {
     Link* link = nullptr;
-    on_the_way = links_.find(slot, now_, link) == Links::Answer::kWait || on_the_way;
+    on_the_way = (wants(slot) && links_.find(slot, now_, link) == Links::Answer::kWait) || on_the_way;
   });
   if (on_the_way) return wait();
-  if (!to_loopback(packet)) return false;
+  if (us && !to_loopback(packet)) return false;
   page_.for_each_peer([&](std::uint32_t slot, std::uint32_t) {
     Link* link = nullptr;
-    if (links_.find(slot, now_, link) != Links::Answer::kGo) return;
+    if (!wants(slot) || links_.find(slot, now_, link) != Links::Answer::kGo) return;
     const auto commit = [&](std::size_t bytes) { links_.commit(*link, bytes, now_); };
     if (put(*link->port, packet, commit) == Sent::kFull) ++counters_.tx_peer_stuck;
   });
@@ -89,13 +91,30 @@ bool TxPath::to_all(const wire::Packet& packet, bool off_host_too) {
   return true;
 }
 
+bool TxPath::to_management(const wire::Packet& packet, std::uint32_t device) {
+  const auto everybody = [](std::uint32_t) { return true; };
+  // Each process has its QP1.
+  if (cm_page_ == nullptr) return to_all(packet, true, false, everybody);
+  const auto takes_part = [&](std::uint32_t slot) { return cm_page_->takes_part(slot, device); };
+  const wire::Payload& payload = packet.payload;
+  if (payload.data != nullptr && payload.pieces.empty()) {
+    if (const auto id = cm::receiver_of({payload.data, payload.length})) {
+      const std::uint32_t slot = *id >> 24;
+      if (slot == page_.slot()) return to_loopback(packet);
+      // Of a slot that nobody lives in, all are told: one of them answers.
+      if (page_.occupant(slot)) return takes_part(slot) ? to_peer(slot, packet) : true;
+    }
+  }
+  return to_all(packet, takes_part(page_.slot()), false, takes_part);
+}
+
 bool TxPath::transmit(const wire::Packet& packet) {
   const std::uint32_t where = routes_.find(packet.path.destination_gid);
   if (where == Routes::kElsewhere) return to_uplink(packet);
-  if (where == Routes::kMulticast) return to_all(packet, true);
+  if (where == Routes::kMulticast) return to_all(packet, true, true, [](std::uint32_t) { return true; });
   const std::uint32_t slot = packet.bth.destination_qpn >> 16;
   if (slot == page_.slot()) return to_loopback(packet);
-  if (packet.bth.destination_qpn == rxe::kGsiQpn) return to_all(packet, false);  // each process has its QP1
+  if (packet.bth.destination_qpn == rxe::kGsiQpn) return to_management(packet, where);
   return to_peer(slot, packet);
 }
 

@@ -7,6 +7,7 @@
 
 #include "base/time.h"
 #include "net/port.h"
+#include "runtime/cm_page.h"
 #include "runtime/host_counters.h"
 #include "runtime/host_page.h"
 #include "runtime/links.h"
@@ -22,6 +23,8 @@ class TxPath final : public rxe::TxSink {
       : routes_(routes), links_(links), page_(page), counters_(counters) {}
   void set_loopback(net::Port* port) { loopback_.port = port; }
   void set_uplink(net::Port* port) { uplink_.port = port; }
+  /// From now on management datagrams go to those alone who take part.
+  void set_cm_page(const CmPage* page) { cm_page_ = page; }
 
   /// To be called before packets are offered.
   void begin(TimePoint now) { now_ = now, blocked_ = false; }
@@ -43,8 +46,10 @@ class TxPath final : public rxe::TxSink {
   bool to_loopback(const wire::Packet& packet);
   bool to_uplink(const wire::Packet& packet);
   bool to_peer(std::uint32_t slot, const wire::Packet& packet);
-  /// To every process of the host.
-  bool to_all(const wire::Packet& packet, bool off_host_too);
+  /// To every process of the host that `wants` it (slot); with `us` also to our own loopback.
+  template <class Wants>
+  bool to_all(const wire::Packet& packet, bool us, bool off_host_too, Wants&& wants);
+  bool to_management(const wire::Packet& packet, std::uint32_t device);
   bool wait() {
     blocked_ = true;
     return false;
@@ -53,6 +58,7 @@ class TxPath final : public rxe::TxSink {
   Routes& routes_;
   Links& links_;
   HostPage& page_;
+  const CmPage* cm_page_ = nullptr;
   ProcessCounters& counters_;
   Outlet loopback_;
   Outlet uplink_;

@@ -73,6 +73,11 @@ Address Endpoint::address() const {
           mr_.rkey};
 }
 
+int Endpoint::modify(const rxe::QpAttr& attr, std::uint32_t mask) {
+  return code(
+      device_.with_engine([&](rxe::Device& d, base::TimePoint now) { return d.modify_qp(now, qpn_, attr, mask); }));
+}
+
 int Endpoint::connect(const Address& peer) {
   namespace a = rxe::qp_attr;
   peer_ = peer;

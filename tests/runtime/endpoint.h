@@ -40,6 +40,9 @@ class Endpoint {
   Address address() const;
   /// RESET to RTS towards the peer. Errors are errno values; 0: good.
   int connect(const Address& peer);
+  /// One step of somebody else's making (connection management), and where its peer's memory is.
+  int modify(const rxe::QpAttr& attr, std::uint32_t mask);
+  void set_peer(const Address& peer) { peer_ = peer; }
   int post_send(std::uint64_t wr_id, std::size_t offset, std::uint32_t length);
   int post_recv(std::uint64_t wr_id, std::size_t offset, std::uint32_t length);
   int post_write(std::uint64_t wr_id, std::size_t offset, std::uint32_t length, std::size_t remote_offset);

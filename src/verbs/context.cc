@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <cstdint>
 #include <new>
+#include <type_traits>
 
 #include "runtime/log.h"
 #include "verbs/ah.h"
@@ -15,6 +16,7 @@
 #include "verbs/mr.h"
 #include "verbs/mw.h"
 #include "verbs/pd.h"
+#include "verbs/placement.h"
 #include "verbs/qp.h"
 #include "verbs/srq.h"
 #include "verbs/status.h"
@@ -32,7 +34,11 @@ void destroy_all(Context& owner, F&& destroy_in_engine) {
     list.remove(*object);
     [[maybe_unused]] const auto gone =
         owner.engine([&](rxe::Device& engine, base::TimePoint) { return destroy_in_engine(engine, *object); });
-    delete object;
+    if constexpr (std::is_base_of_v<Placed, T>) {
+      destroy_object(object);
+    } else {
+      delete object;
+    }
   }
 }
 

@@ -34,8 +34,8 @@ void count_channel_user(Cq& cq, int change) {
 
 /// Makes the queue in the engine; `cqe_min` as asked for by the application.
 ibv_cq* create(ibv_context* context, std::uint32_t cqe_min, void* cq_context, ibv_comp_channel* channel,
-               std::uint32_t vector, std::unique_ptr<Cq> cq) {
-  if (!cq) return refuse_null(ENOMEM);
+               std::uint32_t vector, Owned<Cq> cq) {
+  if (!cq) return nullptr;
   if (cqe_min == 0 || vector >= static_cast<std::uint32_t>(context->num_comp_vectors)) return refuse_null(EINVAL);
   Context& owner = Context::of(context);
   cq->context = context;
@@ -94,8 +94,10 @@ ibv_cq_ex* create_cq_ex(ibv_context* context, ibv_cq_init_attr_ex* attr) {
     return refuse_null(EOPNOTSUPP);
   }
   const std::uint32_t flags = attr->comp_mask & IBV_CQ_INIT_ATTR_MASK_FLAGS ? attr->flags : 0;
+  ibv_pd* const domain = attr->comp_mask & IBV_CQ_INIT_ATTR_MASK_PD ? attr->parent_domain : nullptr;
+  if (domain != nullptr && Pd::of(domain).parent == nullptr) return refuse_null(EINVAL);
   if (flags & ~kFlags) return refuse_null(EOPNOTSUPP);
-  std::unique_ptr<Cq> cq(new (std::nothrow) Cq());
+  Owned<Cq> cq = make_object<Cq>(domain);
   if (cq) {
     // Simulated processes of a host take turns; a lock held while one of them lets time pass would block the thread.
     const rxe::VerbsDevice* device = local_of(context);
@@ -115,7 +117,7 @@ using verbs::Cq;
 
 ibv_cq* ibv_create_cq(ibv_context* context, int cqe, void* cq_context, ibv_comp_channel* channel, int comp_vector) {
   if (context == nullptr || cqe <= 0 || comp_vector < 0) return verbs::refuse_null(EINVAL);
-  std::unique_ptr<Cq> cq(new (std::nothrow) Cq());
+  verbs::Owned<Cq> cq = verbs::make_object<Cq>(nullptr);
   return verbs::create(context, static_cast<std::uint32_t>(cqe), cq_context, channel,
                        static_cast<std::uint32_t>(comp_vector), std::move(cq));
 }
@@ -149,6 +151,6 @@ int ibv_destroy_cq(ibv_cq* cq) {
   verbs::count_channel_user(ours, -1);
   pthread_cond_destroy(&cq->cond);
   pthread_mutex_destroy(&cq->mutex);
-  delete &ours;
+  verbs::destroy_object(&ours);
   return 0;
 }

@@ -11,11 +11,13 @@
 
 #include "rxe/types.h"
 #include "verbs/linked_list.h"
+#include "verbs/placement.h"
 #include "verbs/ready_fd.h"
 
 namespace rocelab::verbs {
 
-struct Cq : ibv_cq_ex, Linked<Cq> {
+struct Cq : ibv_cq_ex, Linked<Cq>, Placed {
+  static constexpr PlacedType kPlacedType = PlacedType::kCq;
   static Cq& of(ibv_cq* cq) { return *static_cast<Cq*>(reinterpret_cast<ibv_cq_ex*>(cq)); }
   static Cq& of(ibv_cq_ex* cq) { return *static_cast<Cq*>(cq); }
   static const Cq& of(const ibv_cq_ex* cq) { return *static_cast<const Cq*>(cq); }

@@ -32,8 +32,8 @@ ibv_pd* alloc_parent_domain(ibv_context* context, ibv_parent_domain_init_attr* a
       ~static_cast<std::uint32_t>(IBV_PARENT_DOMAIN_INIT_ATTR_ALLOCATORS | IBV_PARENT_DOMAIN_INIT_ATTR_PD_CONTEXT)) {
     return refuse_null(EINVAL);
   }
-  // Allocators would have to be called for every queue, whose memory is the engine's.
-  if (attr->comp_mask & IBV_PARENT_DOMAIN_INIT_ATTR_ALLOCATORS) return refuse_null(EOPNOTSUPP);
+  const bool allocates = (attr->comp_mask & IBV_PARENT_DOMAIN_INIT_ATTR_ALLOCATORS) != 0;
+  if (allocates && (attr->alloc == nullptr || attr->free == nullptr)) return refuse_null(EINVAL);
   Pd& parent = Pd::of(attr->pd);
   if (parent.parent != nullptr) return refuse_null(EINVAL);
   if (local_of(context) == nullptr) return refuse_null(ENODEV);
@@ -43,6 +43,11 @@ ibv_pd* alloc_parent_domain(ibv_context* context, ibv_parent_domain_init_attr* a
   pd->handle = parent.handle;
   pd->id = parent.id;
   pd->parent = &parent;
+  if (allocates) {
+    pd->allocate = attr->alloc;
+    pd->free = attr->free;
+  }
+  if (attr->comp_mask & IBV_PARENT_DOMAIN_INIT_ATTR_PD_CONTEXT) pd->allocator_context = attr->pd_context;
   ++parent.users;
   if (attr->td != nullptr) {
     pd->thread_domain = static_cast<Td*>(attr->td);

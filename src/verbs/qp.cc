@@ -46,8 +46,8 @@ ibv_qp* create(ibv_pd* pd, ibv_qp_init_attr_ex& init) {
       (init.srq != nullptr && init.srq->context != pd->context)) {
     return refuse_null(EINVAL);
   }
-  std::unique_ptr<Qp> qp(new (std::nothrow) Qp());
-  if (!qp) return refuse_null(ENOMEM);
+  Owned<Qp> qp = make_object<Qp>(pd);
+  if (!qp) return nullptr;
   ibv_qp& base = qp->qp_base;
 
   rxe::QpInit request;
@@ -145,7 +145,7 @@ int ibv_destroy_qp(ibv_qp* qp) {
   verbs::wait_acknowledged(qp->mutex, qp->cond, qp->events_completed, ours.events_delivered);
   pthread_cond_destroy(&qp->cond);
   pthread_mutex_destroy(&qp->mutex);
-  delete &ours;
+  verbs::destroy_object(&ours);
   return 0;
 }
 

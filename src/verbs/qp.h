@@ -9,6 +9,7 @@
 
 #include "rxe/types.h"
 #include "verbs/linked_list.h"
+#include "verbs/placement.h"
 #include "verbs/wr_builder.h"
 
 namespace rocelab::verbs {
@@ -16,7 +17,8 @@ namespace rocelab::verbs {
 /// The flags that requests carry into the engine; checksum offload belongs to raw packets.
 inline constexpr std::uint32_t kSendFlags = IBV_SEND_FENCE | IBV_SEND_SIGNALED | IBV_SEND_SOLICITED | IBV_SEND_INLINE;
 
-struct Qp : ibv_qp_ex, Linked<Qp> {
+struct Qp : ibv_qp_ex, Linked<Qp>, Placed {
+  static constexpr PlacedType kPlacedType = PlacedType::kQp;
   static Qp& of(ibv_qp* qp) { return *static_cast<Qp*>(reinterpret_cast<ibv_qp_ex*>(qp)); }
   static Qp& of(ibv_qp_ex* qp) { return *static_cast<Qp*>(qp); }
 

@@ -34,8 +34,8 @@ using verbs::Srq;
 ibv_srq* ibv_create_srq(ibv_pd* pd, ibv_srq_init_attr* init) {
   if (pd == nullptr || init == nullptr) return verbs::refuse_null(EINVAL);
   Context& owner = Context::of(pd->context);
-  std::unique_ptr<Srq> srq(new (std::nothrow) Srq());
-  if (!srq) return verbs::refuse_null(ENOMEM);
+  verbs::Owned<Srq> srq = verbs::make_object<Srq>(pd);
+  if (!srq) return nullptr;
   srq->context = pd->context;
   srq->srq_context = init->srq_context;
   srq->pd = pd;
@@ -85,6 +85,6 @@ int ibv_destroy_srq(ibv_srq* srq) {
   verbs::wait_acknowledged(srq->mutex, srq->cond, srq->events_completed, ours.events_delivered);
   pthread_cond_destroy(&srq->cond);
   pthread_mutex_destroy(&srq->mutex);
-  delete &ours;
+  verbs::destroy_object(&ours);
   return 0;
 }

@@ -7,10 +7,12 @@
 
 #include "rxe/types.h"
 #include "verbs/linked_list.h"
+#include "verbs/placement.h"
 
 namespace rocelab::verbs {
 
-struct Srq : ibv_srq, Linked<Srq> {
+struct Srq : ibv_srq, Linked<Srq>, Placed {
+  static constexpr PlacedType kPlacedType = PlacedType::kSrq;
   static Srq& of(ibv_srq* srq) { return *static_cast<Srq*>(srq); }
   rxe::SrqId id{};
   std::uint32_t events_delivered = 0;

@@ -26,6 +26,11 @@ namespace fs = std::filesystem;
 
 constexpr const char* kDevices = "devices/virtual/infiniband";
 constexpr const char* kUverbs = "devices/virtual/infiniband_verbs";
+constexpr const char* kNodes = "dev/infiniband";  ///< stands for /dev/infiniband
+
+// The kernel's numbers of uverbs devices: their major, and the minor of the first.
+constexpr unsigned kUverbsMajor = 231;
+constexpr unsigned kUverbsMinor = 192;
 
 /// Counters that the kernel has for every port, beside the driver's own in hw_counters, and which of the engine's stand
 /// behind them. Data is counted in units of four bytes.
@@ -145,6 +150,9 @@ void describe_device(SysfsTree& tree, const runtime::DeviceDescription& device, 
   tree.links["class/infiniband_verbs/" + uverbs] = fmt::format("../../{}/{}", kUverbs, uverbs);
   tree.files[fmt::format("{}/{}/ibdev", kUverbs, uverbs)] = line(device.name);
   tree.files[fmt::format("{}/{}/abi_version", kUverbs, uverbs)] = line("1");
+  const std::string number = fmt::format("{}:{}", kUverbsMajor, kUverbsMinor + device.index);
+  tree.files[fmt::format("{}/{}/dev", kUverbs, uverbs)] = line(number);
+  tree.files[fmt::format("{}/{}", kNodes, uverbs)] = line(number);
   tree.links[fmt::format("{}/{}/device", kUverbs, uverbs)] = fmt::format("../../infiniband/{}/device", device.name);
 }
 

@@ -73,7 +73,7 @@ void deliver(Engine& engine, Qp& qp, TimePoint now, const wire::Packet& packet) 
   Received received;
   received.byte_len = static_cast<std::uint32_t>(needed);
   received.source_qpn = packet.deth.source_qpn;
-  received.service_level = packet.path.priority;
+  received.service_level = grh_area_kind(packet.path);
   received.solicited = packet.bth.solicited;
   received.flags = wc_flag::kGrh;
   if (wire::has_immediate(packet.bth.opcode)) {

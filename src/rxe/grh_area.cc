@@ -50,4 +50,17 @@ std::array<std::byte, kGrhBytes> grh_area(const wire::Packet& packet) {
   return area;
 }
 
+std::uint8_t grh_area_kind(const wire::Path& path) {
+  constexpr std::uint8_t kUdp = 8, kIpv6 = 1, kIpv4 = 2;
+  switch (path.encapsulation) {
+    case wire::Encapsulation::kRoceV2Ipv4:
+      return kUdp | kIpv4;
+    case wire::Encapsulation::kRoceV2Ipv6:
+      return kUdp | kIpv6;
+    case wire::Encapsulation::kRoceV1:
+      break;
+  }
+  return 0;
+}
+
 }  // namespace rocelab::rxe

@@ -5,6 +5,7 @@
 
 #include <array>
 #include <cstddef>
+#include <cstdint>
 
 #include "wire/packet.h"
 
@@ -13,5 +14,10 @@ namespace rocelab::rxe {
 inline constexpr std::size_t kGrhBytes = 40;
 
 std::array<std::byte, kGrhBytes> grh_area(const wire::Packet& packet);
+
+/// What a datagram's completion says as its service level: which of these headers there is (annex A17.4.5.1 asks for it
+/// and leaves open where). As ConnectX does it, because programs that read the area look there: bit 3: there was a UDP
+/// header; bits 2 to 0: 0 GRH, 1 IPv6, 2 IPv4.
+std::uint8_t grh_area_kind(const wire::Path& path);
 
 }  // namespace rocelab::rxe

@@ -187,8 +187,8 @@ struct Completion {
   TimePoint timestamp;
   WcStatus status = WcStatus::kSuccess;
   WcOpcode opcode = WcOpcode::kSend;
-  std::uint8_t service_level = 0;
-  std::uint32_t vendor_err = 0;  ///< VendorError (vendor_error.h): why, in more detail than the status
+  std::uint8_t service_level = 0;  ///< of a datagram: grh_area_kind()
+  std::uint32_t vendor_err = 0;    ///< VendorError (vendor_error.h): why, in more detail than the status
   std::uint32_t byte_len = 0;
   std::uint32_t immediate = 0;  ///< host order; with kWithInv the invalidated rkey
   Qpn qp_num = 0;

@@ -58,7 +58,7 @@ using verbs::Context;
 int ibv_init_ah_from_wc(ibv_context* context, uint8_t port_num, ibv_wc* wc, ibv_grh* grh, ibv_ah_attr* ah_attr) {
   *ah_attr = ibv_ah_attr{};
   ah_attr->dlid = wc->slid;
-  ah_attr->sl = wc->sl;
+  ah_attr->sl = 0;  // wc->sl is the kind of header (rxe/grh_area.h)
   ah_attr->src_path_bits = wc->dlid_path_bits;
   ah_attr->port_num = port_num;
   if (!(wc->wc_flags & IBV_WC_GRH)) return 0;

@@ -3,7 +3,10 @@
 #include <dirent.h>
 #include <dlfcn.h>
 #include <fcntl.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <termios.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -234,6 +237,53 @@ TEST_CASE("shim: a counter's file has the sum over all processes, living and end
   CHECK(slurp(open("/sys/class/infiniband/rocelab1/ports/1/counters/port_xmit_packets", O_RDONLY)) == "1022\n");
   CHECK(slurp(open("/sys/class/infiniband/rocelab0/ports/1/hw_counters/sent_pkts", O_RDONLY)) == "0\n");
   fs::remove(page);
+}
+
+TEST_CASE("shim: /dev/infiniband has a character device for each of our devices, which can be opened and does nothing",
+          "[cli][shim]") {
+  tree();
+  const char* path = "/dev/infiniband/uverbs1";
+  CHECK(names(opendir("/dev/infiniband")) == std::vector<std::string>{"uverbs0", "uverbs1"});
+  struct stat status {};
+  REQUIRE(stat(path, &status) == 0);
+  CHECK(S_ISCHR(status.st_mode));
+  CHECK(major(status.st_rdev) == 231);
+  CHECK(minor(status.st_rdev) == 193);
+  struct statx extended {};
+  REQUIRE(statx(AT_FDCWD, path, 0, STATX_BASIC_STATS, &extended) == 0);
+  CHECK(S_ISCHR(extended.stx_mode));
+  CHECK(extended.stx_rdev_minor == 193);
+  REQUIRE(fstatat(AT_FDCWD, path, &status, 0) == 0);
+  CHECK(S_ISCHR(status.st_mode));
+  CHECK(access(path, R_OK | W_OK) == 0);
+  CHECK(faccessat(AT_FDCWD, path, W_OK, 0) == 0);
+  CHECK(access(path, X_OK) == -1);
+  CHECK(access("/dev/infiniband/uverbs7", F_OK) == -1);
+  CHECK(open("/dev/infiniband/uverbs7", O_RDWR) == -1);
+  CHECK(slurp(open("/sys/class/infiniband_verbs/uverbs1/dev", O_RDONLY)) == "231:193\n");
+  char text[PATH_MAX];
+  REQUIRE(realpath(path, text) == text);
+  CHECK(std::string(text) == path);
+
+  const int fd = open(path, O_RDWR | O_CLOEXEC);
+  REQUIRE(fd >= 0);
+  CHECK((fcntl(fd, F_GETFD) & FD_CLOEXEC) != 0);
+  CHECK(write(fd, "x", 1) == -1);
+  CHECK(errno == EPERM);
+  CHECK(ioctl(fd, TCGETS, text) == -1);
+  CHECK(errno == ENOTTY);
+  close(fd);
+}
+
+TEST_CASE("shim: a path that leads out of what is served does not need the way through it", "[cli][shim]") {
+  tree();
+  CHECK(access("/dev/infiniband/../null", W_OK) == 0);
+  CHECK(access("/sys/class/infiniband/..", F_OK) == 0);
+  struct stat above {
+  }, root{};
+  REQUIRE(stat("/dev/infiniband/../..", &above) == 0);
+  REQUIRE(stat("/", &root) == 0);
+  CHECK(above.st_ino == root.st_ino);
 }
 
 TEST_CASE("shim: nothing can be written", "[cli][shim]") {

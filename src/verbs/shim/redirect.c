@@ -14,13 +14,15 @@
 #include <unistd.h>
 
 #define SYS_PREFIX "/sys"
+#define NODES "/dev/infiniband"  // keeps its name below the tree's folder, which stands for /sys otherwise
 
-/// Folders of /sys that lead into the tree. `family`: also what goes on after an underscore (infiniband_verbs,
+/// Folders that lead into the tree. `family`: also what goes on after an underscore (infiniband_verbs,
 /// infiniband_mad: when the tree has no such folder, it is hidden).
 static const struct {
   const char* path;
   bool family;
 } kServed[] = {
+    {NODES, false},
     {SYS_PREFIX "/class/infiniband", true},
     {SYS_PREFIX "/class/misc/rdma_cm", false},
     {SYS_PREFIX "/devices/virtual/infiniband", true},
@@ -111,10 +113,18 @@ const char* shim_redirect(int dirfd, const char* path, shim_path* room) {
   // Whether a path is ours is decided on its text: "/sys/class/net/../infiniband" is, "/sys/class/infiniband/.." is
   // not. Inside the tree ".." stays, because there it may follow a link.
   shim_path clean;
-  const bool usable = normalise(path, true, clean.bytes, sizeof clean.bytes) && is_served(clean.bytes);
-  if (usable && normalise(path, false, room->bytes, sizeof room->bytes) && is_served(room->bytes)) clean = *room;
+  const bool short_enough =
+      normalise(path, true, clean.bytes, sizeof clean.bytes) && normalise(path, false, room->bytes, sizeof room->bytes);
+  const bool usable = short_enough && is_served(clean.bytes);
+  if (usable && is_served(room->bytes)) clean = *room;
+  // "/dev/infiniband/..": there may be no such folder for the kernel to go through.
+  if (short_enough && !usable && is_served(room->bytes)) {
+    *room = clean;
+    if (room->bytes[0] == '\0') memcpy(room->bytes, "/", 2);
+    result = room->bytes;
+  }
   if (usable) {
-    const char* inside = clean.bytes + sizeof SYS_PREFIX - 1;
+    const char* inside = clean.bytes + (strncmp(clean.bytes, NODES, sizeof NODES - 1) == 0 ? 0 : sizeof SYS_PREFIX - 1);
     const size_t folder = strlen(tree);
     const size_t tail = strlen(inside);
     if (folder + tail + 1 <= sizeof room->bytes) {
@@ -127,12 +137,22 @@ const char* shim_redirect(int dirfd, const char* path, shim_path* room) {
   return result;
 }
 
+bool shim_in_tree(const char* target) {
+  if (tree == NULL || target == NULL) return false;
+  const size_t folder = strlen(tree);
+  return strncmp(target, tree, folder) == 0 && target[folder] == '/';
+}
+
 size_t shim_restore(char* path, size_t length) {
   if (tree == NULL) return length;
   const size_t folder = strlen(tree);
   const size_t prefix = sizeof SYS_PREFIX - 1;
   if (length < folder || folder < prefix || memcmp(path, tree, folder) != 0) return length;
   if (length > folder && path[folder] != '/') return length;
+  if (length >= folder + sizeof NODES - 1 && memcmp(path + folder, NODES, sizeof NODES - 1) == 0) {
+    memmove(path, path + folder, length - folder);
+    return length - folder;
+  }
   memcpy(path, SYS_PREFIX, prefix);
   memmove(path + prefix, path + folder, length - folder);
   return length - folder + prefix;

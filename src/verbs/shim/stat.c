@@ -1,18 +1,34 @@
 // The wrappers that ask about files of the generated tree: stat in all its forms, access, and extended attributes (ls
-// asks for them).
+// asks for them). A file that stands for a device says that it is one.
 #define _GNU_SOURCE
 #undef _FILE_OFFSET_BITS
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <sys/xattr.h>
 #include <unistd.h>
 
 #include "verbs/shim/redirect.h"
 
+/// Kind, rights and number as udev gives them to RDMA devices.
+#define AS_DEVICE(target, status)                                            \
+  do {                                                                       \
+    dev_t number;                                                            \
+    if (S_ISREG((status)->st_mode) && shim_device_number(target, &number)) { \
+      (status)->st_mode = S_IFCHR | 0666;                                    \
+      (status)->st_rdev = number;                                            \
+      (status)->st_size = 0;                                                 \
+      (status)->st_blocks = 0;                                               \
+    }                                                                        \
+  } while (0)
+
 #define DEFINE_STAT(name, type)                                                   \
   SHIM_EXPORT int name(const char* restrict path, struct type* restrict status) { \
     shim_path room;                                                               \
-    return REAL(name)(shim_redirect(AT_FDCWD, path, &room), status);              \
+    const char* target = shim_redirect(AT_FDCWD, path, &room);                    \
+    const int result = REAL(name)(target, status);                                \
+    if (result == 0 && target != path) AS_DEVICE(target, status);                 \
+    return result;                                                                \
   }
 DEFINE_STAT(stat, stat)
 DEFINE_STAT(lstat, stat)
@@ -22,7 +38,10 @@ DEFINE_STAT(lstat64, stat64)
 #define DEFINE_FSTATAT(name, type)                                                                      \
   SHIM_EXPORT int name(int dirfd, const char* restrict path, struct type* restrict status, int flags) { \
     shim_path room;                                                                                     \
-    return REAL(name)(dirfd, shim_redirect(dirfd, path, &room), status, flags);                         \
+    const char* target = shim_redirect(dirfd, path, &room);                                             \
+    const int result = REAL(name)(dirfd, target, status, flags);                                        \
+    if (result == 0 && target != path) AS_DEVICE(target, status);                                       \
+    return result;                                                                                      \
   }
 DEFINE_FSTATAT(fstatat, stat)
 DEFINE_FSTATAT(fstatat64, stat64)
@@ -35,10 +54,13 @@ int __lxstat64(int version, const char* path, struct stat64* status);
 int __fxstatat(int version, int dirfd, const char* path, struct stat* status, int flags);
 int __fxstatat64(int version, int dirfd, const char* path, struct stat64* status, int flags);
 
-#define DEFINE_XSTAT(name, type)                                              \
-  SHIM_EXPORT int name(int version, const char* path, struct type* status) {  \
-    shim_path room;                                                           \
-    return REAL(name)(version, shim_redirect(AT_FDCWD, path, &room), status); \
+#define DEFINE_XSTAT(name, type)                                             \
+  SHIM_EXPORT int name(int version, const char* path, struct type* status) { \
+    shim_path room;                                                          \
+    const char* target = shim_redirect(AT_FDCWD, path, &room);               \
+    const int result = REAL(name)(version, target, status);                  \
+    if (result == 0 && target != path) AS_DEVICE(target, status);            \
+    return result;                                                           \
   }
 DEFINE_XSTAT(__xstat, stat)
 DEFINE_XSTAT(__lxstat, stat)
@@ -48,7 +70,10 @@ DEFINE_XSTAT(__lxstat64, stat64)
 #define DEFINE_FXSTATAT(name, type)                                                                \
   SHIM_EXPORT int name(int version, int dirfd, const char* path, struct type* status, int flags) { \
     shim_path room;                                                                                \
-    return REAL(name)(version, dirfd, shim_redirect(dirfd, path, &room), status, flags);           \
+    const char* target = shim_redirect(dirfd, path, &room);                                        \
+    const int result = REAL(name)(version, dirfd, target, status, flags);                          \
+    if (result == 0 && target != path) AS_DEVICE(target, status);                                  \
+    return result;                                                                                 \
   }
 DEFINE_FXSTATAT(__fxstatat, stat)
 DEFINE_FXSTATAT(__fxstatat64, stat64)
@@ -56,13 +81,30 @@ DEFINE_FXSTATAT(__fxstatat64, stat64)
 SHIM_EXPORT int statx(int dirfd, const char* restrict path, int flags, unsigned int mask,
                       struct statx* restrict status) {
   shim_path room;
-  return REAL(statx)(dirfd, shim_redirect(dirfd, path, &room), flags, mask, status);
+  const char* target = shim_redirect(dirfd, path, &room);
+  const int result = REAL(statx)(dirfd, target, flags, mask, status);
+  dev_t number;
+  if (result == 0 && target != path && S_ISREG(status->stx_mode) && shim_device_number(target, &number)) {
+    status->stx_mode = S_IFCHR | 0666;
+    status->stx_rdev_major = major(number);
+    status->stx_rdev_minor = minor(number);
+    status->stx_size = status->stx_blocks = 0;
+  }
+  return result;
 }
 
-#define DEFINE_ACCESS(name)                                        \
-  SHIM_EXPORT int name(const char* path, int mode) {               \
-    shim_path room;                                                \
-    return REAL(name)(shim_redirect(AT_FDCWD, path, &room), mode); \
+/// What may be done with a device of the tree: everything but to execute it.
+static bool is_device_access(const char* path, const char* target, int mode) {
+  dev_t number;
+  return target != path && (mode & X_OK) == 0 && shim_device_number(target, &number);
+}
+
+#define DEFINE_ACCESS(name)                                    \
+  SHIM_EXPORT int name(const char* path, int mode) {           \
+    shim_path room;                                            \
+    const char* target = shim_redirect(AT_FDCWD, path, &room); \
+    if (is_device_access(path, target, mode)) return 0;        \
+    return REAL(name)(target, mode);                           \
   }
 DEFINE_ACCESS(access)
 DEFINE_ACCESS(eaccess)
@@ -70,7 +112,9 @@ DEFINE_ACCESS(euidaccess)
 
 SHIM_EXPORT int faccessat(int dirfd, const char* path, int mode, int flags) {
   shim_path room;
-  return REAL(faccessat)(dirfd, shim_redirect(dirfd, path, &room), mode, flags);
+  const char* target = shim_redirect(dirfd, path, &room);
+  if (is_device_access(path, target, mode)) return 0;
+  return REAL(faccessat)(dirfd, target, mode, flags);
 }
 
 #define DEFINE_GETXATTR(name)                                                                    \

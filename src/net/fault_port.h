@@ -57,7 +57,10 @@ class FaultPort final : public Port {
   /// Held frames leave when later frames have passed, or at the kIdleBurstsMax-th burst in a row without a new frame.
   std::size_t rx_burst(std::span<Frame> out) override;
   void rx_release() override { inner_->rx_release(); }
+  std::uint32_t rx_checked() const override { return inner_->rx_checked(); }
   int wait_fd() const override { return inner_->wait_fd(); }
+  void listen_to(std::span<const wire::Gid> groups) override { inner_->listen_to(groups); }
+  void abandon() noexcept override { inner_->abandon(); }
   bool link_up() const override { return inner_->link_up(); }
   const PortCounters& counters() const override { return inner_->counters(); }
   const FaultCounters& faults() const { return faults_; }

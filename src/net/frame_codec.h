@@ -34,4 +34,7 @@ std::size_t encode_frame(const wire::Packet& packet, std::span<std::byte> out);
 /// is checked last: with kBadIcrc every field has been read, which is good enough to print the packet.
 tl::expected<void, wire::FrameError> decode_frame(std::span<const std::byte> frame, wire::Packet& packet);
 
+/// The same for a frame whose ICRC the port has found right (Port::rx_checked).
+tl::expected<void, wire::FrameError> decode_checked_frame(std::span<const std::byte> frame, wire::Packet& packet);
+
 }  // namespace rocelab::net

@@ -11,6 +11,8 @@
 #include <span>
 #include <string_view>
 
+#include "wire/gid.h"
+
 namespace rocelab::net {
 
 /// A received frame; valid until rx_release().
@@ -49,12 +51,20 @@ class Port {
   /// Up to min(out.size(), kBurstMax) received frames, oldest first. Between two bursts there is an rx_release().
   virtual std::size_t rx_burst(std::span<Frame> out) = 0;
   virtual void rx_release() = 0;
+  /// Bit i: the ICRC of the i-th frame of the last burst is known to be right. Others are to be checked.
+  virtual std::uint32_t rx_checked() const { return 0; }
 
   /// Readable when frames may wait; -1: none (the owner must poll, or be woken by other means). The owner polls it and
   /// never reads from it; rx_burst drains it.
   virtual int wait_fd() const { return -1; }
   /// False once the other end is gone or the interface is down.
   virtual bool link_up() const { return true; }
+
+  /// The multicast groups whose frames the owner wants, instead of those it wanted before. For ports that have to tell
+  /// somebody; the others hear all of them.
+  virtual void listen_to(std::span<const wire::Gid> /*groups*/) {}
+  /// In a child of fork(): lets go of what only the parent may have. Nothing passes from then on. Async-signal-safe.
+  virtual void abandon() noexcept {}
 
   virtual const PortCounters& counters() const = 0;
 };

@@ -90,8 +90,8 @@ Outcome set_mtu(Config& config, std::string_view text) {
 }
 
 Outcome set_port(Config& config, std::string_view text) {
-  static constexpr std::array<std::pair<std::string_view, PortKind>, 2> kChoices = {
-      {{"host", PortKind::kHost}, {"af_packet", PortKind::kAfPacket}}};
+  static constexpr std::array<std::pair<std::string_view, PortKind>, 3> kChoices = {
+      {{"host", PortKind::kHost}, {"af_packet", PortKind::kAfPacket}, {"udp", PortKind::kUdp}}};
   return choose(text, kChoices, config.port);
 }
 
@@ -194,7 +194,7 @@ constexpr std::array<Knob, 13> kKnobs = {{
     {{"run_dir", "ROCELAB_RUN_DIR", "an absolute path"}, Form::kText, set_run_dir},
     {{"devices", "ROCELAB_DEVICES", "a whole number from 1 to 8"}, Form::kInteger, set_devices},
     {{"mtu", "ROCELAB_MTU", "one of 256, 512, 1024, 2048, 4096"}, Form::kInteger, set_mtu},
-    {{"port", "ROCELAB_PORT", "one of host, af_packet"}, Form::kText, set_port},
+    {{"port", "ROCELAB_PORT", "one of host, af_packet, udp"}, Form::kText, set_port},
     {{"interface", "ROCELAB_INTERFACE", "the name of a network interface, 1 to 15 characters"},
      Form::kText,
      set_interface},
@@ -247,13 +247,18 @@ base::TextResult<void> check_together(const Config& config) {
   if (config.port == PortKind::kAfPacket && config.interface.empty()) {
     return base::fail_text("port `af_packet` needs `interface`: the network interface that packets leave by");
   }
+  if (config.port == PortKind::kUdp && config.interface.empty() &&
+      (config.addresses.empty() || config.addresses[0].empty())) {
+    return base::fail_text(
+        "port `udp` needs `interface`, whose addresses packets leave by, or `addresses` of this machine");
+  }
   if (config.port == PortKind::kHost && !config.interface.empty()) {
     return base::fail_text(
-        fmt::format("interface `{}` is used by port `af_packet` only, but the port is `host`", config.interface));
+        fmt::format("interface `{}` is used by ports off the host only, but the port is `host`", config.interface));
   }
-  if (config.port == PortKind::kAfPacket && config.devices != 1) {
+  if (config.port != PortKind::kHost && config.devices != 1) {
     return base::fail_text(
-        fmt::format("devices: {}: port `af_packet` has one device for its interface, expected 1", config.devices));
+        fmt::format("devices: {}: a port off the host has one device for its interface, expected 1", config.devices));
   }
   if (config.addresses.size() > config.devices) {
     return base::fail_text(

@@ -27,6 +27,7 @@ inline constexpr std::size_t kAddressesMax = 8;  ///< configured addresses of on
 enum class PortKind : std::uint8_t {
   kHost,      ///< between the processes of this machine only (memif and loopback)
   kAfPacket,  ///< also off the host, through a kernel network interface (needs CAP_NET_RAW)
+  kUdp,       ///< also off the host, by UDP sockets of an interface's addresses: RoCE v2 without any privilege
 };
 
 /// Who moves packets when the application is not inside poll_cq.
@@ -43,7 +44,7 @@ struct Config {
   std::uint32_t devices = 1;        ///< 1..kDevicesMax
   std::optional<rxe::PathMtu> mtu;  ///< unset: 4096, or what the uplink's interface carries
   PortKind port = PortKind::kHost;
-  std::string interface;                          ///< of kAfPacket
+  std::string interface;                          ///< of kAfPacket; of kUdp, unless `addresses` tell it
   std::vector<std::vector<wire::Gid>> addresses;  ///< per device; empty: the defaults of identity.h
   std::string pcap;                               ///< pcapng file that records every frame; empty: none
   std::optional<net::FaultOptions> faults;        ///< what every port does to the frames it sends

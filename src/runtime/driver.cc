@@ -67,6 +67,7 @@ Driver::Driver(const Config& config, std::span<const DeviceDescription> descript
       links_(page_, control_, counters_),
       tx_(routes_, links_, page_, counters_),
       rx_(routes_, counters_, page_.slot()),
+      handover_(links_, page_, counters_),
       policy_(config.progress),
       published_(counters_size(descriptions.size())) {}
 
@@ -74,11 +75,12 @@ base::TextResult<void> Driver::start() {
   watch_forks(*this);
   loopback_ = maker_.wrap(maker_.make_loopback());
   tx_.set_loopback(loopback_.get());
-  if (config_.port == PortKind::kAfPacket) {
-    auto uplink = maker_.make_uplink();
+  if (config_.port != PortKind::kHost) {
+    auto uplink = maker_.make_uplink(descriptions_.front(), page_.slot());
     if (!uplink) return base::fail_text(uplink.error());
     uplink_ = maker_.wrap(std::move(*uplink));
     tx_.set_uplink(uplink_.get());
+    if (config_.port == PortKind::kUdp) rx_.set_shared_uplink(uplink_.get(), &handover_);
   }
   if (auto opened = sleeper_.open(control_.fd(), uplink_ ? uplink_->wait_fd() : -1); !opened) {
     return base::fail_text(opened.error());
@@ -114,6 +116,7 @@ void Driver::abandon() noexcept {
   if (cm_page_ != nullptr) cm_page_->abandon();
   page_.abandon();
   control_.abandon();
+  if (uplink_ != nullptr) uplink_->abandon();
   sleeper_.close_all();
 }
 
@@ -162,6 +165,7 @@ void Driver::release(TimePoint now, bool after_post) {
   if (loopback_waits_) loop_back(now);
   deliver_events();
   if (!connection_services_.empty()) serve_connections(now);
+  if (uplink_ != nullptr) follow_groups();
   hand_over(now);
   unlock();
 }
@@ -263,6 +267,7 @@ bool Driver::pass(TimePoint now, bool acks_may_wait) {
     loop_back(now);
     worked = true;
   }
+  if (handover_.waiting()) handover_.flush(now);
   links_.sweep(now);
   deliver_events();
   if (!connection_services_.empty()) serve_connections(now);
@@ -395,6 +400,17 @@ base::TextResult<ConnectionService*> Driver::connections(LocalDevice& device) {
   cm_page_->take_part(index);
   release(now);
   return service;
+}
+
+void Driver::follow_groups() {
+  std::uint32_t changes = 0;
+  for (const LocalDevice* device : open_) changes += device->engine_.multicast_changes();
+  if (std::exchange(groups_seen_, changes) == changes) return;
+  std::vector<wire::Gid> groups;
+  for (const LocalDevice* device : open_) {
+    for (const wire::Gid& group : device->engine_.multicast_groups()) groups.push_back(group);
+  }
+  uplink_->listen_to(groups);
 }
 
 void Driver::publish(TimePoint now) {

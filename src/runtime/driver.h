@@ -25,6 +25,7 @@
 #include "runtime/control_socket.h"
 #include "runtime/engine_lock.h"
 #include "runtime/fork_watch.h"
+#include "runtime/handover.h"
 #include "runtime/host_counters.h"
 #include "runtime/host_page.h"
 #include "runtime/links.h"
@@ -80,6 +81,8 @@ class Driver final : public ForkListener {
   /// Connection management of an open device, made at first use.
   base::TextResult<ConnectionService*> connections(LocalDevice& device);
   const Routes& routes() const { return routes_; }
+  /// Frames on the uplink carry their receiver's MAC address.
+  bool uplink_has_macs() const { return config_.port != PortKind::kUdp; }
   std::span<const DeviceDescription> descriptions() const { return descriptions_; }
 
  private:
@@ -99,6 +102,8 @@ class Driver final : public ForkListener {
   /// Events of connections, and what their consumers do about them at once.
   void serve_connections(TimePoint now);
   void process_died(std::uint32_t slot, TimePoint now);
+  /// Tells the uplink which multicast groups our queue pairs listen to.
+  void follow_groups();
   void publish(TimePoint now);
   bool wants_to_transmit() const;
   bool only_acks_wait() const;
@@ -149,6 +154,7 @@ class Driver final : public ForkListener {
   Links links_;
   TxPath tx_;
   RxPath rx_;
+  Handover handover_;
   ProgressPolicy policy_;
   std::unique_ptr<net::Port> loopback_;
   std::unique_ptr<net::Port> uplink_;
@@ -157,13 +163,14 @@ class Driver final : public ForkListener {
   std::vector<LocalDevice*> open_;
   std::vector<ConnectionService*> connection_services_;  ///< owned by their devices
   std::vector<std::uint64_t> published_;
-  std::size_t first_link_ = 0;    ///< receive_all begins with another link each time
-  bool more_to_receive_ = false;  ///< the last receive_all() left frames behind, as it seems
-  unsigned timer_waits_ = 0;      ///< passes in a row in which timers have waited for that
-  bool loopback_waits_ = false;   ///< frames of our own have not been received yet
-  bool unpublished_ = false;      ///< counters have changed
-  bool asleep_ = false;           ///< the thread is blocked, or about to be, and the page says so
-  bool kicked_ = false;           ///< the thread has been called and not come yet
+  std::size_t first_link_ = 0;     ///< receive_all begins with another link each time
+  bool more_to_receive_ = false;   ///< the last receive_all() left frames behind, as it seems
+  unsigned timer_waits_ = 0;       ///< passes in a row in which timers have waited for that
+  std::uint32_t groups_seen_ = 0;  ///< changes of the engines' multicast groups that the uplink knows of
+  bool loopback_waits_ = false;    ///< frames of our own have not been received yet
+  bool unpublished_ = false;       ///< counters have changed
+  bool asleep_ = false;            ///< the thread is blocked, or about to be, and the page says so
+  bool kicked_ = false;            ///< the thread has been called and not come yet
   TimePoint last_publish_;
   Duration retry_ = kRetryFirst;  ///< pause before a blocked transmission is tried again
   std::optional<TimePoint> armed_until_;

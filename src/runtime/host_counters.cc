@@ -20,8 +20,8 @@ std::vector<std::string> make_names() {
   for (std::size_t i = 0; i < wire::kFrameErrorCount; ++i) {
     names.push_back("rx_" + std::string(wire::name(static_cast<wire::FrameError>(i))));
   }
-  for (const char* name : {"rx_not_for_us", "tx_no_peer", "tx_no_route", "tx_too_long", "tx_peer_stuck", "links_made",
-                           "links_lost", "wakeups_sent"}) {
+  for (const char* name : {"rx_not_for_us", "rx_handed_over", "tx_no_peer", "tx_no_route", "tx_too_long",
+                           "tx_peer_stuck", "links_made", "links_lost", "wakeups_sent"}) {
     names.emplace_back(name);
   }
   return names;

@@ -26,6 +26,7 @@ struct ProcessCounters {
   std::uint64_t rx_bytes = 0;
   std::uint64_t rx_errors[wire::kFrameErrorCount] = {};  ///< by FrameError: dropped before the engine
   std::uint64_t rx_not_for_us = 0;                       ///< no GID of ours, or a QPN of another process
+  std::uint64_t rx_handed_over = 0;                      ///< for another process of the host, and passed on to it
   std::uint64_t tx_no_peer = 0;                          ///< for a process that is not there (any more)
   std::uint64_t tx_no_route = 0;                         ///< off this host, and there is no uplink
   std::uint64_t tx_too_long = 0;                         ///< longer than the port carries

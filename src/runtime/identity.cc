@@ -132,7 +132,7 @@ base::TextResult<rxe::PathMtu> choose_mtu(const Config& config, const std::optio
 
 }  // namespace
 
-base::TextResult<InterfaceFacts> read_interface(const std::string& name) {
+base::TextResult<InterfaceFacts> read_interface(const std::string& name, bool loopback_too) {
   InterfaceFacts facts;
   facts.index = if_nametoindex(name.c_str());
   if (facts.index == 0) return base::fail_text(fmt::format("interface `{}`: there is none of this name", name));
@@ -141,10 +141,12 @@ base::TextResult<InterfaceFacts> read_interface(const std::string& name) {
   if (!asker.ask(SIOCGIFHWADDR, &hardware) || !asker.ask(SIOCGIFMTU, &mtu)) {
     return base::fail_text(fmt::format("interface `{}`: {}", name, std::strerror(errno)));
   }
-  if (hardware.ifr_hwaddr.sa_family != ARPHRD_ETHER) {
+  if (hardware.ifr_hwaddr.sa_family != ARPHRD_ETHER && !loopback_too) {
     return base::fail_text(fmt::format("interface `{}`: it is not an Ethernet interface", name));
   }
-  std::memcpy(facts.mac.data(), hardware.ifr_hwaddr.sa_data, facts.mac.size());
+  if (hardware.ifr_hwaddr.sa_family == ARPHRD_ETHER || hardware.ifr_hwaddr.sa_family == ARPHRD_LOOPBACK) {
+    std::memcpy(facts.mac.data(), hardware.ifr_hwaddr.sa_data, facts.mac.size());
+  }
   facts.mtu_bytes = static_cast<std::uint32_t>(std::max(mtu.ifr_mtu, 0));
 
   ifaddrs* list = nullptr;
@@ -174,6 +176,18 @@ base::TextResult<InterfaceFacts> read_interface(const std::string& name) {
     collect(AF_INET6, of_vlans);
   }
   return facts;
+}
+
+std::string interface_of(const wire::Gid& address) {
+  ifaddrs* list = nullptr;
+  if (getifaddrs(&list) != 0) return {};
+  const std::unique_ptr<ifaddrs, decltype(&freeifaddrs)> owner(list, &freeifaddrs);
+  std::string loopback;
+  for (const ifaddrs* entry = list; entry != nullptr; entry = entry->ifa_next) {
+    if (gid_of(entry->ifa_addr) == address) return entry->ifa_name;
+    if ((entry->ifa_flags & IFF_LOOPBACK) != 0) loopback = entry->ifa_name;
+  }
+  return address.is_ipv4_mapped() && address.ipv4() >> 24 == 127 ? loopback : std::string();
 }
 
 std::string machine_id() {
@@ -206,10 +220,19 @@ bool is_link_local_of_mac(const wire::Gid& gid, wire::MacAddress& mac) {
   return true;
 }
 
-base::TextResult<std::vector<DeviceDescription>> describe_devices(const Config& config, std::string_view machine) {
+base::TextResult<std::vector<DeviceDescription>> describe_devices(const Config& chosen, std::string_view machine) {
   std::optional<InterfaceFacts> interface;
-  if (config.port == PortKind::kAfPacket) {
-    auto facts = read_interface(config.interface);
+  Config config = chosen;
+  const bool sockets = config.port == PortKind::kUdp;
+  if (sockets && config.interface.empty() && !config.addresses.empty() && !config.addresses[0].empty()) {
+    config.interface = interface_of(config.addresses[0][0]);
+    if (config.interface.empty()) {
+      return base::fail_text(fmt::format("addresses: `{}`: port `udp` needs addresses of this machine",
+                                         wire::to_string(config.addresses[0][0])));
+    }
+  }
+  if (config.port != PortKind::kHost) {
+    auto facts = read_interface(config.interface, sockets);
     if (!facts) return base::fail_text(facts.error());
     interface = std::move(*facts);
   }
@@ -231,13 +254,14 @@ base::TextResult<std::vector<DeviceDescription>> describe_devices(const Config& 
       device.mac = interface->mac;
       device.interface = config.interface;
       device.interface_index = interface->index;
-    } else {
+    }
+    if (device.mac == wire::MacAddress{}) {
       for (std::size_t i = 0; i < device.mac.size(); ++i) device.mac[i] = static_cast<std::uint8_t>(drawn >> 8 * i);
       device.mac[0] = 0x02;                                                       // unicast, locally administered
       device.mac[5] = static_cast<std::uint8_t>((device.mac[5] & 0xf8) | index);  // never two alike on one host
     }
     device.node_guid = eui64(device.mac);
-    add_pair(device.gids, {link_local_gid(device.mac), device.interface_index, false, 0});
+    if (!sockets) add_pair(device.gids, {link_local_gid(device.mac), device.interface_index, false, 0});
     if (index < config.addresses.size() && !config.addresses[index].empty()) {
       for (const wire::Gid& gid : config.addresses[index]) {
         add_pair(device.gids, {gid, device.interface_index, false, 0});
@@ -247,6 +271,13 @@ base::TextResult<std::vector<DeviceDescription>> describe_devices(const Config& 
     } else {
       const auto host = static_cast<std::uint32_t>((address_base + index) % kDefaultNetworkHosts) + 1;
       add_pair(device.gids, {wire::Gid::from_ipv4(kDefaultNetwork + host), 0, false, 0});
+    }
+    if (sockets) {
+      std::erase_if(device.gids,
+                    [](const rxe::GidEntry& entry) { return entry.type != rxe::GidType::kRoceV2 || entry.has_vlan; });
+      if (device.gids.empty()) {
+        return base::fail_text(fmt::format("interface `{}`: it has no address for port `udp`", config.interface));
+      }
     }
     const std::size_t table_max = rxe::DeviceAttr{}.gid_table_length;
     if (device.gids.size() > table_max) device.gids.resize(table_max);

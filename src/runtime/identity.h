@@ -4,8 +4,9 @@
 // Without an interface a device's MAC is drawn from (machine, run directory, index), its GIDs are
 //   0, 1  the link-local address of the MAC (EUI-64), RoCE v1 and v2
 //   2, 3  an IPv4 address of 198.18.0.0/15 (RFC 2544: never routed), RoCE v1 and v2
-// With one, MAC and addresses are the interface's, followed by those of the VLAN interfaces above it. Configured
-// addresses take the place of all but the link-local one. The order (v1 before v2) is that of Linux.
+// With sockets (port udp) they are the addresses of the interface, or the configured ones, as RoCE v2 alone.
+// With another interface, MAC and addresses are the interface's, followed by those of the VLAN interfaces above it.
+// Configured addresses take the place of all but the link-local one. The order (v1 before v2) is that of Linux.
 #pragma once
 
 #include <array>
@@ -37,7 +38,10 @@ struct InterfaceFacts {
   std::uint32_t mtu_bytes = 0;              ///< of its IP packets
   std::vector<InterfaceAddress> addresses;  ///< IPv4 first, then IPv6, then those of VLAN interfaces
 };
-base::TextResult<InterfaceFacts> read_interface(const std::string& name);
+/// `loopback_too`: the interface need not carry Ethernet; its MAC may be zero then.
+base::TextResult<InterfaceFacts> read_interface(const std::string& name, bool loopback_too = false);
+/// The interface that has this address: "lo" for all of 127.0.0.0/8; empty: none.
+std::string interface_of(const wire::Gid& address);
 
 /// The id of this machine: /etc/machine-id, or where there is none the host's name and boot.
 std::string machine_id();

@@ -14,6 +14,7 @@
 #include "net/fault_port.h"
 #include "net/loopback_port.h"
 #include "net/pcapng_writer.h"
+#include "net/udp/udp_port.h"
 
 namespace rocelab::runtime {
 
@@ -32,7 +33,8 @@ base::TextResult<PortMaker> PortMaker::create(const Config& config, const RunDir
 }
 
 PortMaker::PortMaker(const Config& config, std::string directory, std::shared_ptr<net::PcapngWriter> writer)
-    : interface_(config.interface),
+    : kind_(config.port),
+      interface_(config.interface),
       faults_(config.faults),
       ring_slots_(config.ring_slots),
       directory_(std::move(directory)),
@@ -42,7 +44,16 @@ PortMaker::~PortMaker() = default;
 
 std::unique_ptr<net::Port> PortMaker::make_loopback() { return std::make_unique<net::LoopbackPort>(kLoopbackSlots); }
 
-base::TextResult<std::unique_ptr<net::Port>> PortMaker::make_uplink() {
+base::TextResult<std::unique_ptr<net::Port>> PortMaker::make_uplink(const DeviceDescription& device,
+                                                                    std::uint32_t own_slot) {
+  if (kind_ == PortKind::kUdp) {
+    net::udp::UdpOptions options;
+    options.name = device.interface;
+    for (const rxe::GidEntry& entry : device.gids) options.addresses.push_back({entry.gid, entry.ndev_ifindex});
+    options.shared_directory = directory_;
+    options.process = own_slot;
+    return net::udp::UdpPort::create(options);
+  }
   return net::dpdk::AfPacketPort::create({.interface = interface_});
 }
 

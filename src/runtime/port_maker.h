@@ -5,12 +5,14 @@
 
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 
 #include "base/result.h"
 #include "net/port.h"
 #include "runtime/config.h"
 #include "runtime/links.h"
+#include "runtime/local_device.h"
 #include "runtime/run_directory.h"
 
 namespace rocelab::net {
@@ -27,7 +29,8 @@ class PortMaker {
   ~PortMaker();
 
   std::unique_ptr<net::Port> make_loopback();
-  base::TextResult<std::unique_ptr<net::Port>> make_uplink();
+  /// For the device, as the process in that slot.
+  base::TextResult<std::unique_ptr<net::Port>> make_uplink(const DeviceDescription& device, std::uint32_t own_slot);
   /// Our end of the link to a peer.
   base::TextResult<std::unique_ptr<net::Port>> make_link(const Links::Chore& chore, std::uint32_t own_slot,
                                                          std::uint32_t own_generation);
@@ -41,6 +44,7 @@ class PortMaker {
  private:
   PortMaker(const Config& config, std::string directory, std::shared_ptr<net::PcapngWriter> writer);
 
+  PortKind kind_;
   std::string interface_;
   std::optional<net::FaultOptions> faults_;
   std::uint32_t ring_slots_;

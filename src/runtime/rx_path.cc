@@ -9,22 +9,26 @@ namespace rocelab::runtime {
 std::size_t RxPath::receive(net::Port& port, base::TimePoint now) {
   const std::size_t count = port.rx_burst(frames_);
   if (count == 0) return 0;
+  const std::uint32_t checked = port.rx_checked();
+  const bool shared = &port == shared_;
   for (std::size_t i = 0; i < count; ++i) {
     if (i + 1 < count) __builtin_prefetch(frames_[i + 1].data());
     ++counters_.rx_frames;
     counters_.rx_bytes += frames_[i].size();
-    const auto decoded = net::decode_frame(frames_[i], packet_);
+    const auto decoded = (checked >> i & 1) != 0 ? net::decode_checked_frame(frames_[i], packet_)
+                                                 : net::decode_frame(frames_[i], packet_);
     if (decoded) {
-      dispatch(now);
+      dispatch(frames_[i], shared, now);
     } else {
       ++counters_.rx_errors[static_cast<std::size_t>(decoded.error())];
     }
   }
+  if (shared) handover_->flush(now);
   port.rx_release();
   return count;
 }
 
-void RxPath::dispatch(base::TimePoint now) {
+void RxPath::dispatch(net::Frame frame, bool shared, base::TimePoint now) {
   const std::uint32_t where = routes_.find(packet_.path.destination_gid);
   if (where == Routes::kMulticast) {
     for (rxe::Device* engine : engines_) {
@@ -34,6 +38,10 @@ void RxPath::dispatch(base::TimePoint now) {
   }
   const rxe::Qpn qpn = packet_.bth.destination_qpn;
   const bool ours = qpn >> 16 == slot_ || qpn == rxe::kGsiQpn;
+  if (shared && where != Routes::kElsewhere) {
+    if (qpn == rxe::kGsiQpn) handover_->pass_to_all(frame, now);  // each process has its QP1
+    if (!ours) return handover_->pass_on(qpn >> 16, frame, now);
+  }
   if (where == Routes::kElsewhere || !ours || engines_[where] == nullptr) {
     ++counters_.rx_not_for_us;
     return;

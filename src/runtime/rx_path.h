@@ -10,6 +10,7 @@
 #include "base/time.h"
 #include "net/port.h"
 #include "runtime/config.h"
+#include "runtime/handover.h"
 #include "runtime/host_counters.h"
 #include "runtime/routes.h"
 #include "rxe/device.h"
@@ -28,15 +29,20 @@ class RxPath {
   /// Takes the device's management datagrams before its engine sees them.
   void set_connections(std::uint32_t index, ConnectionService* service) { connections_[index] = service; }
 
+  /// `uplink` gives each frame to one process of the host, not always the right one: the others' are handed over.
+  void set_shared_uplink(const net::Port* uplink, Handover* handover) { shared_ = uplink, handover_ = handover; }
+
   /// One burst. Returns the number of frames.
   std::size_t receive(net::Port& port, base::TimePoint now);
 
  private:
-  void dispatch(base::TimePoint now);
+  void dispatch(net::Frame frame, bool shared, base::TimePoint now);
 
   Routes& routes_;
   ProcessCounters& counters_;
   const std::uint32_t slot_;
+  const net::Port* shared_ = nullptr;
+  Handover* handover_ = nullptr;
   std::array<rxe::Device*, kDevicesMax> engines_{};
   std::array<ConnectionService*, kDevicesMax> connections_{};
   std::array<net::Frame, net::kBurstMax> frames_;

@@ -12,6 +12,7 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <vector>
 
 #include "base/result.h"
 #include "rxe/counters.h"
@@ -123,6 +124,9 @@ class Device {
   Result<void> post_recv(TimePoint now, Qpn qpn, const RecvRequest& request);
   Result<void> attach_mcast(Qpn qpn, const wire::Gid& group);
   Result<void> detach_mcast(Qpn qpn, const wire::Gid& group);
+  /// The groups that some QP is attached to, and a number that differs after each change of them.
+  std::vector<wire::Gid> multicast_groups() const;
+  std::uint32_t multicast_changes() const;
 
   // --- address handles -------------------------------------------------------------------------------------------
   Result<AhId> create_ah(PdId pd, const AddressVector& av);

@@ -192,4 +192,7 @@ Result<void> Device::detach_mcast(Qpn qpn, const wire::Gid& group) {
   return impl_->multicast.detach(qpn, group);
 }
 
+std::vector<wire::Gid> Device::multicast_groups() const { return impl_->multicast.groups(); }
+std::uint32_t Device::multicast_changes() const { return impl_->multicast.changes(); }
+
 }  // namespace rocelab::rxe

@@ -22,6 +22,7 @@ base::Result<void> MulticastTable::attach(Qpn qpn, QpType type, const wire::Gid&
   if (found == groups_.end()) {
     if (groups_.size() >= groups_max_ || members_max_ == 0) return base::fail(ENOMEM, "too many multicast groups");
     groups_[group].push_back({qpn, 1});
+    ++changes_;
     return {};
   }
   auto& members = found->second;
@@ -44,8 +45,17 @@ base::Result<void> MulticastTable::detach(Qpn qpn, const wire::Gid& group) {
     return base::fail(EINVAL, "the QP is not attached to the multicast group");
   }
   if (--member->attaches == 0) members.erase(member);
-  if (members.empty()) groups_.erase(found);
+  if (members.empty()) {
+    groups_.erase(found);
+    ++changes_;
+  }
   return {};
+}
+
+std::vector<wire::Gid> MulticastTable::groups() const {
+  std::vector<wire::Gid> all;
+  for (const auto& entry : groups_) all.push_back(entry.first);
+  return all;
 }
 
 std::span<const MulticastTable::Member> MulticastTable::members(const wire::Gid& group) const {

@@ -33,11 +33,15 @@ class MulticastTable {
   /// To how many groups the QP is attached; destroy_qp is EBUSY while not 0.
   std::size_t groups_of(Qpn qpn) const;
   std::size_t size() const { return groups_.size(); }
+  std::vector<wire::Gid> groups() const;
+  /// Differs after each change of the groups.
+  std::uint32_t changes() const { return changes_; }
 
  private:
   std::size_t groups_max_;
   std::size_t members_max_;
   std::map<wire::Gid, std::vector<Member>> groups_;
+  std::uint32_t changes_ = 0;
 };
 
 }  // namespace rocelab::rxe

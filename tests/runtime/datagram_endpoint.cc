@@ -14,8 +14,15 @@ namespace {
 constexpr std::size_t kGrhBytes = 40;     // in front of what is received on a UD QP
 constexpr std::size_t kReceiveAt = 2048;  // what is sent lies before
 constexpr std::uint32_t kQkey = 0x1234;
-/// A source of the group's family, RoCE v2 (runtime/identity.h).
-constexpr std::uint8_t source_of(const wire::Gid& group) { return group.is_ipv4_mapped() ? 3 : 1; }
+/// A source of the group's family, RoCE v2.
+std::uint8_t source_of(const runtime::LocalDevice& device, const wire::Gid& group) {
+  const auto& gids = device.description().gids;
+  for (std::size_t i = 0; i < gids.size(); ++i) {
+    const bool same_family = gids[i].gid.is_ipv4_mapped() == group.is_ipv4_mapped();
+    if (same_family && gids[i].type == rxe::GidType::kRoceV2) return static_cast<std::uint8_t>(i);
+  }
+  return 0;
+}
 
 template <class T>
 T must(base::Result<T> result, const char* what) {
@@ -60,8 +67,8 @@ DatagramEndpoint::DatagramEndpoint(runtime::LocalDevice& device, const wire::Gid
   call("attach_mcast", [&](Device& d, base::TimePoint) { return d.attach_mcast(qpn_, group); });
   rxe::AddressVector av;
   av.dgid = group;
-  av.sgid_index = source_of(group);
-  av.destination_mac = must(device.resolve(group, source_of(group)), "resolve");
+  av.sgid_index = source_of(device, group);
+  av.destination_mac = must(device.resolve(group, source_of(device, group)), "resolve");
   ah_ = call("create_ah", [&](Device& d, base::TimePoint) { return d.create_ah(pd_, av); });
 }
 

@@ -276,7 +276,10 @@ TEST_CASE("config: knobs that do not fit together are a mistake", "[runtime][con
     return config ? std::string() : config.error();
   };
   CHECK(contains(error({{"ROCELAB_PORT", "af_packet"}}), "needs `interface`"));
-  CHECK(contains(error({{"ROCELAB_INTERFACE", "eth0"}}), "used by port `af_packet` only"));
+  CHECK(contains(error({{"ROCELAB_INTERFACE", "eth0"}}), "used by ports off the host only"));
+  CHECK(contains(error({{"ROCELAB_PORT", "udp"}}), "needs `interface`"));
+  CHECK(error({{"ROCELAB_PORT", "udp"}, {"ROCELAB_INTERFACE", "eth0"}}).empty());
+  CHECK(error({{"ROCELAB_PORT", "udp"}, {"ROCELAB_ADDRESSES", "10.0.0.1"}}).empty());
   CHECK(contains(error({{"ROCELAB_PORT", "af_packet"}, {"ROCELAB_INTERFACE", "eth0"}, {"ROCELAB_DEVICES", "2"}}),
                  "expected 1"));
   CHECK(contains(error({{"ROCELAB_ADDRESSES", "10.0.0.1;10.0.0.2"}}), "`devices` is 1"));

@@ -126,3 +126,24 @@ TEST_CASE("identity: this machine has an id", "[runtime][identity]") {
   CHECK_FALSE(machine_id().empty());
   CHECK(machine_id() == machine_id());
 }
+
+TEST_CASE("identity: with sockets the table is the addresses that they have, as version 2", "[runtime][identity]") {
+  Config config = lab();
+  config.port = PortKind::kUdp;
+  config.addresses = {{wire::Gid::from_ipv4(0x7f000001), wire::Gid::from_ipv4(0x7f010203)}};
+  const auto devices = describe_devices(config, "machine");
+  REQUIRE(devices.has_value());
+  const DeviceDescription& device = devices->front();
+  CHECK(device.interface == "lo");
+  CHECK(device.mac != wire::MacAddress{});  // the loopback interface has none: drawn
+  REQUIRE(device.gids.size() == 2);
+  for (std::size_t i = 0; i < 2; ++i) {
+    CHECK(device.gids[i].gid == config.addresses[0][i]);
+    CHECK(device.gids[i].type == rxe::GidType::kRoceV2);
+    CHECK(device.gids[i].ndev_ifindex == device.interface_index);
+  }
+  config.addresses = {{wire::Gid::from_ipv4(0xc6336401)}};  // 198.51.100.1: nobody's
+  const auto nobody = describe_devices(config, "machine");
+  REQUIRE_FALSE(nobody.has_value());
+  CHECK(nobody.error().find("port `udp` needs addresses of this machine") != std::string::npos);
+}

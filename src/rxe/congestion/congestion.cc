@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "rxe/congestion/clocked_dcqcn.h"
 #include "rxe/congestion/dcqcn.h"
 #include "rxe/congestion/hpcc.h"
 #include "rxe/congestion/rates.h"
@@ -31,6 +32,7 @@ std::unique_ptr<CongestionController> make_strategy(CongestionControl kind, std:
       if (parameters.window_bytes == 0) return nullptr;
       return std::make_unique<FixedWindow>(line, parameters.window_bytes);
     case CongestionControl::kDcqcn:
+      if (parameters.dcqcn.clocked) return std::make_unique<ClockedDcqcn>(line, parameters.dcqcn);
       return std::make_unique<Dcqcn>(line, parameters.dcqcn);
     case CongestionControl::kHpcc:
       return std::make_unique<Hpcc>(line, parameters.base_rtt, parameters.hpcc);

@@ -19,6 +19,7 @@ DcqcnParameters DcqcnParameters::hpcc_simulator() {
   parameters.rate_min_bits_per_s = 100'000'000;
   parameters.decrease_interval_min = Duration::us(4);
   parameters.clamp_target = false;
+  parameters.clocked = true;
   return parameters;
 }
 

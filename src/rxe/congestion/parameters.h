@@ -33,6 +33,7 @@ struct DcqcnParameters {
   std::uint64_t rate_min_bits_per_s = 10'000'000;           ///< never below; ours, the paper names none
   Duration decrease_interval_min;                           ///< CNPs so soon after a cut do not cut again
   bool clamp_target = true;  ///< each cut lowers the target to the rate before it; else only cuts after an increase do
+  bool clocked = false;      ///< marks count once a tick: clocked_dcqcn.h
 
   /// The paper: K, T, B, F, g from section 5 and its parameter table, R_AI from section 3.2; R_HAI from its authors'
   /// ns-3 simulator, as the paper gives none.

@@ -43,6 +43,7 @@ void read_dcqcn(Section section, rxe::DcqcnParameters& p) {
   section.rate("rate_min", p.rate_min_bits_per_s);
   read_time(section, "decrease_interval_min", p.decrease_interval_min, 0);
   section.boolean("clamp_target", p.clamp_target);
+  section.boolean("clocked", p.clocked);
   section.finish();
 }
 

@@ -38,14 +38,14 @@ inline constexpr std::uint8_t kCmRetriesMax = 15;
 inline constexpr std::uint8_t kMraTimeout = 24;  ///< 69 s
 inline constexpr std::uint8_t kPacketLifeTime = 16;
 inline constexpr std::uint8_t kAckDelay = 15;
-inline constexpr std::uint8_t kRate100Gb = 16;  ///< code of an SA path record
+inline constexpr std::uint8_t kPortRate = 0;  ///< no other than the port's
 
 struct ReqParam {
   std::uint64_t service_id = 0;
   wire::Path path;  ///< to the peer: both GIDs, MACs, encapsulation, VLAN, hop limit, traffic class
   std::uint8_t service_level = 0;
   std::uint8_t path_mtu = 3;  ///< code 1..5: 256 to 4096
-  std::uint8_t packet_rate = kRate100Gb;
+  std::uint8_t packet_rate = kPortRate;
   std::uint8_t packet_life_time = kPacketLifeTime;
   /// Code of the ACK timeout that both QPs shall use; 0: derived from packet_life_time.
   std::uint8_t ack_timeout = 0;

@@ -198,7 +198,7 @@ void handle_response(Engine& engine, Qp& qp, TimePoint now, const wire::Packet& 
   }
   const std::uint64_t before = requester.unacked_psn;
   const std::uint64_t psn = before + ahead;
-  if (packet.bth.opcode == wire::Opcode::kRcAcknowledge) {
+  if (wire::operation_of(packet.bth.opcode) == wire::Operation::kAcknowledge) {
     handle_acknowledge(engine, qp, now, packet.aeth, psn);
   } else {
     handle_answer(engine, qp, now, packet, psn);

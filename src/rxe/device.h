@@ -108,6 +108,16 @@ class Device {
   Result<void> destroy_srq(SrqId srq);  ///< EBUSY while a QP uses it
   Result<void> post_srq_recv(SrqId srq, const RecvRequest& request);
 
+  // --- XRC ---------------------------------------------------------------------------------------------------------
+  Result<XrcdId> alloc_xrcd();
+  Result<void> dealloc_xrcd(XrcdId xrcd);  ///< EBUSY while a QP or a shared receive queue lives in it
+  /// A shared receive queue that peers name in their requests; its receives complete on `cq`.
+  Result<SrqId> create_xrc_srq(PdId pd, XrcdId xrcd, CqId cq, SrqAttr& attr, void* user);
+  Result<std::uint32_t> srq_number(SrqId srq) const;  ///< EOPNOTSUPP: the queue is a plain one
+  /// One more user of an XRC target, who hears of its events, too. The QP goes with the last close_qp.
+  Result<QpType> open_qp(Qpn qpn, XrcdId xrcd, void* user);
+  Result<void> close_qp(Qpn qpn, void* user);  ///< also for QPs that nobody else has opened
+
   // --- queue pairs -----------------------------------------------------------------------------------------------
   Result<Qpn> create_qp(QpInit& init);  ///< init.cap is rounded up on return
   Result<void> modify_qp(TimePoint now, Qpn qpn, const QpAttr& attr, std::uint32_t mask);

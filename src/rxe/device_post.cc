@@ -30,11 +30,10 @@ constexpr std::uint32_t kInlineOpcodes =
 
 /// Which requests a service takes: IBTA vol 1, table 90 (10.8.2).
 bool supported(const Qp& qp, SendOpcode opcode) {
+  if (qp.type == QpType::kXrcRecv) return false;
   if (opcode == SendOpcode::kRegMr) return !qp.is_datagram();
   if (opcode > SendOpcode::kSendWithInv) return false;
-  const std::uint32_t permitted = qp.type == QpType::kRc   ? kRcOpcodes
-                                  : qp.type == QpType::kUc ? kUcOpcodes
-                                                           : kDatagramOpcodes;
+  const std::uint32_t permitted = qp.reliable ? kRcOpcodes : qp.type == QpType::kUc ? kUcOpcodes : kDatagramOpcodes;
   return (permitted & bit(opcode)) != 0;
 }
 
@@ -42,6 +41,8 @@ bool supported(const Qp& qp, SendOpcode opcode) {
 void copy_operands(const Qp& qp, const SendRequest& request, SendWqe& wqe) {
   switch (request.opcode) {
     case SendOpcode::kSendWithInv:
+      wqe.remote.srq_number = request.srq_number;
+      [[fallthrough]];
     case SendOpcode::kLocalInv:
       wqe.immediate = request.invalidate_rkey;
       break;
@@ -56,7 +57,7 @@ void copy_operands(const Qp& qp, const SendRequest& request, SendWqe& wqe) {
       if (qp.is_datagram()) {
         wqe.datagram = {request.ah, request.remote_qpn, request.remote_qkey};
       } else {
-        wqe.remote = {request.remote_addr, request.compare_add, request.swap, request.rkey};
+        wqe.remote = {request.remote_addr, request.compare_add, request.swap, request.rkey, request.srq_number};
       }
       break;
   }
@@ -195,8 +196,8 @@ Result<void> Device::post_recv(TimePoint now, Qpn qpn, const RecvRequest& reques
   if (found == nullptr) [[unlikely]]
     return base::fail(EINVAL, "no such queue pair");
   Qp& qp = *found;
-  if (qp.srq != nullptr) [[unlikely]]
-    return base::fail(EINVAL, "the QP takes its receives from a shared receive queue");
+  if (!qp.own_receives) [[unlikely]]
+    return base::fail(EINVAL, "the QP has no receive queue: receives are posted to a shared one");
   if (!may_post_recv(qp.state)) [[unlikely]]
     return base::fail(EINVAL, "the QP's state takes no receive requests");
   if (flushes_receives(qp.state)) [[unlikely]] {

@@ -14,17 +14,41 @@ constexpr Qpn kReservedQpns = 2;  ///< 0 and 1 are the management QPs
 
 tl::unexpected<base::Error> no_such_qp() { return base::fail(EINVAL, "no such queue pair"); }
 
+/// What a QP of a type is made of.
+struct Furniture {
+  bool known = false;
+  bool pd = true, sends = true, receives = true;
+  bool xrcd = false;
+};
+constexpr Furniture furniture_of(QpType type) {
+  switch (type) {
+    case QpType::kRc:
+    case QpType::kUc:
+    case QpType::kUd:
+    case QpType::kGsi:
+      return {.known = true};
+    case QpType::kXrcSend:
+      return {.known = true, .receives = false};
+    case QpType::kXrcRecv:
+      return {.known = true, .pd = false, .sends = false, .receives = false, .xrcd = true};
+  }
+  return {};
+}
+
 Result<void> check_init(const Engine& engine, const QpInit& init) {
   const DeviceAttr& limits = engine.options.limits;
-  if (init.type != QpType::kRc && init.type != QpType::kUc && init.type != QpType::kUd && init.type != QpType::kGsi) {
-    return base::fail(EOPNOTSUPP, "the QP type is not one of RC, UC, UD and GSI");
-  }
-  if (!engine.pds.valid(init.pd)) return base::fail(EINVAL, "no such protection domain");
-  if (engine.find_cq(init.send_cq) == nullptr || engine.find_cq(init.recv_cq) == nullptr) {
+  const Furniture wanted = furniture_of(init.type);
+  if (!wanted.known) return base::fail(EOPNOTSUPP, "the QP type is not one of RC, UC, UD, GSI and XRC");
+  if (wanted.pd && !engine.pds.valid(init.pd)) return base::fail(EINVAL, "no such protection domain");
+  if (wanted.xrcd && !engine.xrc_domains.valid(init.xrcd)) return base::fail(EINVAL, "no such XRC domain");
+  if ((wanted.sends && engine.find_cq(init.send_cq) == nullptr) ||
+      (wanted.receives && engine.find_cq(init.recv_cq) == nullptr)) {
     return base::fail(EINVAL, "no such completion queue");
   }
-  if (init.has_srq && engine.find_srq(init.srq) == nullptr) {
-    return base::fail(EINVAL, "no such shared receive queue");
+  if (init.has_srq) {
+    const SharedReceiveQueue* const srq = engine.find_srq(init.srq);
+    if (srq == nullptr) return base::fail(EINVAL, "no such shared receive queue");
+    if (!wanted.receives || srq->is_xrc()) return base::fail(EINVAL, "a QP of XRC is not tied to a receive queue");
   }
   if (init.cap.max_send_wr > limits.max_qp_wr || (!init.has_srq && init.cap.max_recv_wr > limits.max_qp_wr)) {
     return base::fail(EINVAL, "a work queue is longer than max_qp_wr");
@@ -82,23 +106,31 @@ std::uint32_t rounded_up(std::uint32_t count) { return count == 0 ? 0 : std::bit
 
 /// What the caller is told it got.
 void round_up(QpInit& init) {
+  const Furniture furniture = furniture_of(init.type);
+  if (!furniture.receives) init.cap.max_recv_wr = init.cap.max_recv_sge = 0;
+  if (!furniture.sends) init.cap = {};
   init.cap.max_send_wr = rounded_up(init.cap.max_send_wr);
   init.cap.max_recv_wr = init.has_srq ? 0 : rounded_up(init.cap.max_recv_wr);
   if (init.has_srq) init.cap.max_recv_sge = 0;
 }
 
 void furnish(Engine& engine, Qp& qp, const QpInit& init) {
+  const Furniture furniture = furniture_of(qp.type);
   qp.pd_number = qp.receive_pd = static_cast<std::uint32_t>(init.pd);
   qp.attr.cap = init.cap;
   qp.send_queue =
       SendQueue(init.cap.max_send_wr, init.cap.max_send_sge, init.cap.max_inline_data, engine.queue_storage());
   qp.send_cq_id = init.send_cq;
   qp.receive_cq_id = init.recv_cq;
-  qp.send_cq = engine.find_cq(init.send_cq);
-  qp.receive_cq = engine.find_cq(init.recv_cq);
-  qp.send_cq->add_user();
-  qp.receive_cq->add_user();
-  if (init.has_srq) {
+  qp.send_cq = furniture.sends ? engine.find_cq(init.send_cq) : nullptr;
+  qp.receive_cq = furniture.receives ? engine.find_cq(init.recv_cq) : nullptr;
+  if (furniture.sends) qp.send_cq->add_user();
+  if (furniture.receives) qp.receive_cq->add_user();
+  qp.own_receives = furniture.receives && !init.has_srq;
+  if (furniture.xrcd) {
+    engine.xrc_domains.add_user(qp.xrcd);
+    qp.responder.held.reserve(engine.options.limits.max_srq_sge);
+  } else if (init.has_srq) {
     qp.srq_id = init.srq;
     qp.srq = engine.find_srq(init.srq);
     qp.srq->add_user();
@@ -113,13 +145,16 @@ void furnish(Engine& engine, Qp& qp, const QpInit& init) {
     qp.selective = std::make_unique<Selective>();
   }
   const wire::Transport transport = qp.selective != nullptr  ? wire::Transport::kSelective
+                                    : qp.is_xrc()            ? wire::Transport::kXrc
                                     : qp.type == QpType::kRc ? wire::Transport::kRc
                                     : qp.type == QpType::kUc ? wire::Transport::kUc
                                                              : wire::Transport::kUd;
-  qp.unusual = qp.selective != nullptr || (qp.type == QpType::kRc && engine.options.entropy != Entropy::kPerQp);
+  qp.reliable = qp.type == QpType::kRc || qp.is_xrc();
+  qp.unusual = qp.selective != nullptr || qp.type == QpType::kXrcSend ||
+               (qp.reliable && engine.options.entropy != Entropy::kPerQp);
   qp.opcode_base = wire::opcode_value(transport, wire::Operation{});
   if (qp.is_datagram()) qp.mtu = mtu_bytes(engine.options.port_mtu);
-  engine.pds.add_user(init.pd);
+  if (furniture.pd) engine.pds.add_user(init.pd);
 }
 
 }  // namespace
@@ -156,12 +191,15 @@ Result<void> Device::destroy_qp(Qpn qpn) {
   if (engine.multicast.groups_of(qpn) != 0) return base::fail(EBUSY, "the QP is attached to a multicast group");
   reset_qp(engine, *qp);
   engine.events.forget(qp->user);
+  for (const void* sharer : qp->sharers) engine.events.forget(sharer);
   engine.qp_of_timer[qp->timers.index()] = nullptr;
   engine.free_timers.push_back(qp->timers.index());
-  qp->send_cq->remove_user();
-  qp->receive_cq->remove_user();
+  const Furniture furniture = furniture_of(qp->type);
+  if (furniture.sends) qp->send_cq->remove_user();
+  if (furniture.receives) qp->receive_cq->remove_user();
   if (qp->srq != nullptr) qp->srq->remove_user();
-  engine.pds.remove_user(qp->pd);
+  if (furniture.xrcd) engine.xrc_domains.remove_user(qp->xrcd);
+  if (furniture.pd) engine.pds.remove_user(qp->pd);
   --engine.qp_count;
   (qpn == kGsiQpn && qp == engine.gsi.get() ? engine.gsi : engine.qps[qpn - engine.options.qpn_first]).reset();
   return {};

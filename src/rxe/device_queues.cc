@@ -2,6 +2,7 @@
 #include <cerrno>
 
 #include "rxe/device_impl.h"
+#include "rxe/xrc.h"
 
 namespace rocelab::rxe {
 
@@ -103,6 +104,11 @@ Result<void> Device::destroy_srq(SrqId srq) {
   const SharedReceiveQueue* queue = impl_->find_srq(srq);
   if (queue == nullptr) return no_such_srq();
   if (queue->users() != 0) return base::fail(EBUSY, "a QP uses the shared receive queue");
+  if (queue->is_xrc()) {
+    xrc::forget(*impl_, *queue);
+    queue->xrc().cq->remove_user();
+    impl_->xrc_domains.remove_user(queue->xrc().domain);
+  }
   impl_->pds.remove_user(queue->pd());
   impl_->srqs.erase(static_cast<std::uint32_t>(srq));
   return {};

@@ -13,6 +13,7 @@
 #include "rxe/responder.h"
 #include "rxe/transmit.h"
 #include "rxe/uc_responder.h"
+#include "rxe/xrc.h"
 
 namespace rocelab::rxe {
 
@@ -49,7 +50,7 @@ void handle_cnp(Engine& engine, Qp& qp, TimePoint now) {
 void note_congestion(Engine& engine, Qp& qp, TimePoint now) {
   ++engine.counters.ecn_marked_rcvd;
   if (qp.is_datagram()) return;
-  if (engine.options.ecn_echo && qp.type == QpType::kRc) {
+  if (engine.options.ecn_echo && qp.reliable) {
     qp.responder.marked = true;
     return;
   }
@@ -76,12 +77,16 @@ void handle_connected(Engine& engine, Qp& qp, TimePoint now, const wire::Packet&
   }
   if (!qp.communicating) [[unlikely]] {
     qp.communicating = true;
-    if (qp.state == QpState::kRtr) engine.events.push(EventType::kCommEst, qp.user);
+    if (qp.state == QpState::kRtr) notify(engine, qp, EventType::kCommEst);
   }
   if (qp.type == QpType::kRc) [[likely]] {
     if (!packet.telemetry.empty()) note_telemetry(qp, packet.telemetry);
     qp.responder.source_port = packet.path.udp_source_port;
     responder::handle_request(engine, qp, now, packet);
+  } else if (qp.type == QpType::kXrcRecv) {
+    xrc::handle_request(engine, qp, now, packet);
+  } else if (qp.type == QpType::kXrcSend) {
+    ++engine.counters.drop_wrong_transport;  // its requests go the other way
   } else {
     uc_responder::handle_request(engine, qp, now, packet);
   }

@@ -16,6 +16,7 @@ Engine::Engine(const DeviceOptions& device_options)
       pds(device_options.limits.max_pd),
       cqs(device_options.limits.max_cq),
       srqs(device_options.limits.max_srq),
+      xrc_domains(device_options.limits.max_xrcd),
       ahs(device_options.limits.max_ah),
       multicast(device_options.limits.max_mcast_grp, device_options.limits.max_mcast_qp_attach),
       entropy_rng(device_options.seed, "entropy"),

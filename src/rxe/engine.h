@@ -14,11 +14,11 @@
 #include "rxe/address_handle.h"
 #include "rxe/counters.h"
 #include "rxe/cq.h"
+#include "rxe/domain_table.h"
 #include "rxe/event_queue.h"
 #include "rxe/gid_table.h"
 #include "rxe/local_memory.h"
 #include "rxe/multicast.h"
-#include "rxe/pd_table.h"
 #include "rxe/qp.h"
 #include "rxe/qp_state.h"
 #include "rxe/ready_list.h"
@@ -51,6 +51,7 @@ struct Engine {
   PdTable pds;
   SlotTable<CompletionQueue> cqs;
   SlotTable<SharedReceiveQueue> srqs;
+  XrcDomainTable xrc_domains;
   SlotTable<AddressHandle> ahs;
   MulticastTable multicast;
   std::vector<Qp*> qp_of_timer;            ///< by index of the timer queue

@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <vector>
 
 #include "rxe/congestion/cnp_generator.h"
 #include "rxe/congestion/congestion.h"
@@ -96,7 +97,13 @@ struct TelemetryEcho {
 
 struct Qp {
   Qp(const QpInit& init, Qpn number, std::uint32_t timer_index)
-      : type(init.type), qpn(number), timers(timer_index), pd(init.pd), user(init.user), sq_sig_all(init.sq_sig_all) {}
+      : type(init.type),
+        qpn(number),
+        timers(timer_index),
+        pd(init.pd),
+        xrcd(init.xrcd),
+        user(init.user),
+        sq_sig_all(init.sq_sig_all) {}
   Qp(const Qp&) = delete;
   Qp& operator=(const Qp&) = delete;
 
@@ -104,7 +111,9 @@ struct Qp {
   std::uint8_t priority = 0;  ///< of its path: which list of ready_list.h
   QpState state = QpState::kReset;
   QpType type;
-  bool unusual = false;  ///< requests are not simply the next packet: selective repeat, ports by packet, or a hold
+  bool unusual = false;   ///< requests are not simply the next packet: selective repeat, ports by packet, XRC, a hold
+  bool reliable = false;  ///< acknowledged: RC and XRC
+  bool own_receives = false;     ///< has a receive queue: neither an SRQ nor XRC
   std::uint8_t opcode_base = 0;  ///< the service's bits of an opcode
   Qpn qpn;
   std::uint32_t mtu = 1024;         ///< payload bytes of a whole packet: the path MTU, or what the device's options say
@@ -133,14 +142,17 @@ struct Qp {
   CqId send_cq_id{};
   CqId receive_cq_id{};
   SrqId srq_id{};
+  XrcdId xrcd{};
   void* user;
-  QpAttr attr;  ///< as modified; `cap` as created
+  std::vector<void*> sharers;  ///< XRC targets: whoever else has opened it, and hears of its events
+  QpAttr attr;                 ///< as modified; `cap` as created
   VendorError flush_reason = VendorError::kFlushedByModify;
   bool sq_sig_all;
   bool communicating = false;  ///< the first packet has arrived (COMM_EST)
   bool draining = false;       ///< SQD, and requests begun earlier are not finished
   bool cq_overflowed = false;  ///< a completion was refused: to be taken to ERR
 
+  bool is_xrc() const { return type == QpType::kXrcSend || type == QpType::kXrcRecv; }
   bool is_datagram() const { return type == QpType::kUd || type == QpType::kGsi; }
 };
 

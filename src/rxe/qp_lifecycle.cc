@@ -4,6 +4,7 @@
 #include "rxe/completions.h"
 #include "rxe/selective_requester.h"
 #include "rxe/selective_responder.h"
+#include "rxe/xrc.h"
 
 namespace rocelab::rxe {
 
@@ -62,14 +63,19 @@ void enter_error(Engine& engine, Qp& qp, TimePoint now, VendorError reason) {
   flush_sends(qp, now, reason);
   flush_receives(qp, now, reason);
   // IBTA vol 1, 11.6.3.7: no more receives will be taken from the SRQ on behalf of this QP.
-  if (qp.srq != nullptr) engine.events.push(EventType::kQpLastWqeReached, qp.user);
+  if (qp.srq != nullptr && !qp.is_xrc()) notify(engine, qp, EventType::kQpLastWqeReached);
+}
+
+void notify(Engine& engine, const Qp& qp, EventType type) {
+  engine.events.push(type, qp.user);
+  for (void* sharer : qp.sharers) engine.events.push(type, sharer);
 }
 
 void fail_front(Engine& engine, Qp& qp, TimePoint now, WcStatus status, VendorError reason) {
   complete_send_error(qp, now, qp.send_queue.front(), status, reason);
   qp.send_queue.pop();
   ++engine.counters.send_err;
-  if (qp.type == QpType::kRc) {
+  if (qp.reliable) {
     enter_error(engine, qp, now, VendorError::kFlushedByError);
     return;
   }
@@ -82,7 +88,7 @@ void fail_front(Engine& engine, Qp& qp, TimePoint now, WcStatus status, VendorEr
 void note_drained(Engine& engine, Qp& qp) {
   if (!qp.draining || qp.state != QpState::kSqd || qp.send_queue.head() != qp.requester.begun_position) return;
   qp.draining = false;
-  if (qp.attr.en_sqd_async_notify) engine.events.push(EventType::kSqDrained, qp.user);
+  if (qp.attr.en_sqd_async_notify) notify(engine, qp, EventType::kSqDrained);
 }
 
 void reset_qp(Engine& engine, Qp& qp) {
@@ -112,13 +118,17 @@ void reset_qp(Engine& engine, Qp& qp) {
   qp.attr.cap = cap;
   qp.remote_access = 0;
   // The application will not look for completions of a life that is over.
-  qp.send_cq->forget_qp(qp.qpn);
-  if (qp.receive_cq != qp.send_cq) qp.receive_cq->forget_qp(qp.qpn);
+  if (qp.send_cq != nullptr) qp.send_cq->forget_qp(qp.qpn);
+  if (qp.is_xrc()) {
+    xrc::release(qp);  // what completed there belongs to the shared receive queue
+  } else if (qp.receive_cq != qp.send_cq) {
+    qp.receive_cq->forget_qp(qp.qpn);
+  }
 }
 
 void settle(Engine& engine, Qp& qp, TimePoint now) {
   if (!needs_settling(qp)) return;
-  engine.events.push(EventType::kQpFatal, qp.user);
+  notify(engine, qp, EventType::kQpFatal);
   enter_error(engine, qp, now, VendorError::kCqOverflow);
 }
 

@@ -9,6 +9,8 @@ namespace rocelab::rxe {
 /// To ERR: everything posted completes as flushed, in order (sends, then receives), with `reason` as vendor_err; what
 /// the responder owed is forgotten, unless it is parting (a NAK explains the error to the peer). Nothing when in ERR.
 void enter_error(Engine& engine, Qp& qp, TimePoint now, VendorError reason);
+/// An asynchronous event of a QP, to everybody who has it open.
+void notify(Engine& engine, const Qp& qp, EventType type);
 /// The oldest send request completes with this status; then RC goes to ERR, UC and UD to SQE.
 void fail_front(Engine& engine, Qp& qp, TimePoint now, WcStatus status, VendorError reason);
 /// SQD: when everything begun is finished, says so (SQ_DRAINED).

@@ -32,28 +32,85 @@ constexpr std::uint32_t kUcSqd = kAv | kAltPath | kAccessFlags | kPkeyIndex | kP
 constexpr std::uint32_t kRcSqd =
     kUcSqd | kPort | kTimeout | kRetryCnt | kRnrRetry | kMaxQpRdAtomic | kMaxDestRdAtomic | kMinRnrTimer;
 
+// XRC divides RC's attributes: an initiator has those of the requester, a target those of the responder.
+constexpr std::uint32_t kInitiatorRts = kRcRts;
+constexpr std::uint32_t kTargetRts = kTimeout | kSqPsn;
+constexpr std::uint32_t kInitiatorSqd = kUcSqd | kPort | kTimeout | kRetryCnt | kRnrRetry | kMaxQpRdAtomic;
+constexpr std::uint32_t kTargetSqd = kUcSqd | kPort | kTimeout | kMaxDestRdAtomic | kMinRnrTimer;
+
 struct Masks {
   std::uint32_t required = 0;
   std::uint32_t optional = 0;
 };
+constexpr Masks kNever = {~0u, 0};
 struct Row {
   QpState from;
   QpState to;
-  Masks rc, uc, ud, gsi;
+  Masks rc, uc, ud, gsi, initiator, target;
 };
 
 constexpr Row kRows[] = {
-    // from, to, then {required, optional} of RC, UC, UD, GSI
-    {S::kReset, S::kInit, {kConnectedInit, 0}, {kConnectedInit, 0}, {kUdInit, 0}, {kGsiInit, 0}},
-    {S::kInit, S::kInit, {0, kConnectedInit}, {0, kConnectedInit}, {0, kUdInit}, {0, kGsiInit}},
-    {S::kInit, S::kRtr, {kRcRtr, kConnectedRtrOptional}, {kUcRtr, kConnectedRtrOptional}, {0, kGsiInit}, {0, kGsiInit}},
-    {S::kRtr, S::kRts, {kRcRts, kRcRunning}, {kSqPsn, kUcRunning}, {kSqPsn, kUdRunning}, {kSqPsn, kUdRunning}},
-    {S::kRts, S::kRts, {0, kRcRunning}, {0, kUcRunning}, {0, kUdRunning}, {0, kUdRunning}},
-    {S::kRts, S::kSqd, {0, kEnSqdAsyncNotify}, {0, kEnSqdAsyncNotify}, {0, kEnSqdAsyncNotify}, {0, kEnSqdAsyncNotify}},
-    {S::kSqd, S::kRts, {0, kRcRunning}, {0, kUcRunning}, {0, kUdRunning}, {0, kUdRunning}},
-    {S::kSqd, S::kSqd, {0, kRcSqd}, {0, kUcSqd}, {0, kGsiInit}, {0, kGsiInit}},
+    // from, to, then {required, optional} of RC, UC, UD, GSI, XRC initiators, XRC targets
+    {S::kReset,
+     S::kInit,
+     {kConnectedInit, 0},
+     {kConnectedInit, 0},
+     {kUdInit, 0},
+     {kGsiInit, 0},
+     {kConnectedInit, 0},
+     {kConnectedInit, 0}},
+    {S::kInit,
+     S::kInit,
+     {0, kConnectedInit},
+     {0, kConnectedInit},
+     {0, kUdInit},
+     {0, kGsiInit},
+     {0, kConnectedInit},
+     {0, kConnectedInit}},
+    {S::kInit,
+     S::kRtr,
+     {kRcRtr, kConnectedRtrOptional},
+     {kUcRtr, kConnectedRtrOptional},
+     {0, kGsiInit},
+     {0, kGsiInit},
+     {kUcRtr, kConnectedRtrOptional},
+     {kRcRtr, kConnectedRtrOptional}},
+    {S::kRtr,
+     S::kRts,
+     {kRcRts, kRcRunning},
+     {kSqPsn, kUcRunning},
+     {kSqPsn, kUdRunning},
+     {kSqPsn, kUdRunning},
+     {kInitiatorRts, kUcRunning},
+     {kTargetRts, kRcRunning}},
+    {S::kRts,
+     S::kRts,
+     {0, kRcRunning},
+     {0, kUcRunning},
+     {0, kUdRunning},
+     {0, kUdRunning},
+     {0, kUcRunning},
+     {0, kRcRunning}},
+    {S::kRts,
+     S::kSqd,
+     {0, kEnSqdAsyncNotify},
+     {0, kEnSqdAsyncNotify},
+     {0, kEnSqdAsyncNotify},
+     {0, kEnSqdAsyncNotify},
+     {0, kEnSqdAsyncNotify},
+     {0, kEnSqdAsyncNotify}},
+    {S::kSqd,
+     S::kRts,
+     {0, kRcRunning},
+     {0, kUcRunning},
+     {0, kUdRunning},
+     {0, kUdRunning},
+     {0, kUcRunning},
+     {0, kRcRunning}},
+    {S::kSqd, S::kSqd, {0, kRcSqd}, {0, kUcSqd}, {0, kGsiInit}, {0, kGsiInit}, {0, kInitiatorSqd}, {0, kTargetSqd}},
     // RC has no SQE: any of its errors goes to ERR. The kernel lists the transition without attributes all the same.
-    {S::kSqe, S::kRts, {0, 0}, {0, kCurState | kAccessFlags}, {0, kUdRunning}, {0, kUdRunning}},
+    // (Not for XRC.)
+    {S::kSqe, S::kRts, {0, 0}, {0, kCurState | kAccessFlags}, {0, kUdRunning}, {0, kUdRunning}, kNever, kNever},
 };
 
 /// Every state can be reset; every state but RESET can be put in error.
@@ -69,6 +126,10 @@ constexpr const Masks& masks_of(const Row& row, QpType type) {
       return row.uc;
     case QpType::kUd:
       return row.ud;
+    case QpType::kXrcSend:
+      return row.initiator;
+    case QpType::kXrcRecv:
+      return row.target;
     case QpType::kGsi:
       break;
   }
@@ -118,6 +179,10 @@ std::string_view name(QpType type) {
       return "UD";
     case QpType::kGsi:
       return "GSI";
+    case QpType::kXrcSend:
+      return "XRC_INI";
+    case QpType::kXrcRecv:
+      return "XRC_TGT";
   }
   return "?";
 }
@@ -127,6 +192,7 @@ QpTransition qp_transition(QpType type, QpState from, QpState to) {
   for (const Row& row : kRows) {
     if (row.from != from || row.to != to) continue;
     const Masks& masks = masks_of(row, type);
+    if (masks.required == kNever.required) break;
     return {true, masks.required, masks.optional};
   }
   return {};

@@ -116,8 +116,7 @@ bool build_request(Engine& engine, Qp& qp, const SendWqe& wqe, std::uint64_t pos
   packet.bth.psn = wire::Psn(static_cast<std::uint32_t>(psn));
   packet.bth.solicited = last && wqe.solicited;
   packet.bth.becn = false;
-  packet.bth.ack_request =
-      qp.type == QpType::kRc && (last || qp.requester.since_ack_request + 1 >= engine.ack_interval);
+  packet.bth.ack_request = qp.reliable && (last || qp.requester.since_ack_request + 1 >= engine.ack_interval);
 
   switch (wqe.opcode) {
     case SendOpcode::kRdmaWrite:

@@ -24,7 +24,7 @@ bool may_begin(Qp& qp, const SendWqe& wqe) {
   if (qp.selective != nullptr && requester.answers_owed != 0 && !wqe.is_answered()) return false;
   // What came before may still have to be sent again from the memory that is to be invalidated.
   if (wqe.opcode == SendOpcode::kLocalInv) return qp.send_queue.head() == requester.send_position;
-  if (qp.type == QpType::kRc && wqe.length > qp.mtu) [[unlikely]] {
+  if (qp.reliable && wqe.length > qp.mtu) [[unlikely]] {
     const std::uint64_t in_flight = requester.next_psn - requester.unacked_psn;
     return in_flight + packets_of(wqe.length, qp.mtu) <= kPsnsInFlightMax;
   }
@@ -114,7 +114,7 @@ void sent(Engine& engine, Qp& qp, TimePoint now, SendWqe& wqe) {
     ++engine.counters.resent_pkts;
     ++requester.resent;
   }
-  if (qp.type == QpType::kRc) {
+  if (qp.reliable) {
     if (!qp.timers.armed(Deadline::kAck) && ack_timeout(engine, qp) != Duration()) {
       qp.timers.arm(engine.timers, Deadline::kAck, now + ack_timeout(engine, qp));
     }
@@ -154,7 +154,8 @@ void not_mapped(Engine& engine, Qp& qp, TimePoint now, SendWqe& wqe) {
 
 void finish_packet(Engine& engine, Qp& qp, const SendWqe& wqe, std::uint64_t psn) {
   if (qp.selective != nullptr && !wqe.is_answered()) selective::address(qp, wqe, psn);
-  if (engine.options.entropy == Entropy::kPerQp || qp.type != QpType::kRc) return;
+  if (qp.type == QpType::kXrcSend) qp.packet.xrc_eth.srq_number = wqe.remote.srq_number;
+  if (engine.options.entropy == Entropy::kPerQp || !qp.reliable) return;
   if (qp.entropy == nullptr) {
     qp.entropy = std::make_unique<EntropyChooser>(engine.options.entropy == Entropy::kRecycled);
   }

@@ -17,7 +17,7 @@ bool still_located(Engine& engine, Qp& qp, TimePoint now, std::uint64_t position
 /// On-demand memory of a request that has been begun is not there: the request fails.
 void not_mapped(Engine& engine, Qp& qp, TimePoint now, SendWqe& wqe);
 /// What a packet just built has to say beyond the usual (Qp::unusual): where it alone goes, under selective repeat; its
-/// own UDP source port, where not all of a QP's take the same.
+/// own UDP source port, where not all of a QP's take the same; the receive queue of an XRC request.
 void finish_packet(Engine& engine, Qp& qp, const SendWqe& wqe, std::uint64_t psn);
 /// How long the oldest packet's acknowledgement is waited for; zero: for ever.
 inline Duration ack_timeout(const Engine& engine, const Qp& qp) {

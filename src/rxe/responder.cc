@@ -76,7 +76,7 @@ void handle_write(Engine& engine, Qp& qp, TimePoint now, const wire::Packet& pac
 void handle_duplicate(Engine& engine, Qp& qp, const wire::Packet& packet) {
   ++engine.counters.duplicate_request;
   const wire::Opcode opcode = packet.bth.opcode;
-  if (opcode == wire::Opcode::kRcRdmaReadRequest) {
+  if (wire::operation_of(opcode) == wire::Operation::kRdmaReadRequest) {
     repeat_read(engine, qp, packet);
   } else if (wire::is_atomic(opcode)) {
     repeat_atomic(engine, qp, packet);
@@ -110,13 +110,13 @@ void refuse(Engine& engine, Qp& qp, TimePoint now, wire::Psn psn, Refusal refusa
   switch (refusal) {
     case Refusal::kInvalidRequest:
       reason = VendorError::kResponderInvalidRequest;
-      engine.events.push(EventType::kQpReqErr, qp.user);
+      notify(engine, qp, EventType::kQpReqErr);
       break;
     case Refusal::kAccess:
       code = wire::NakCode::kRemoteAccessError;
       status = WcStatus::kLocAccessErr;
       reason = VendorError::kResponderAccess;
-      engine.events.push(EventType::kQpAccessErr, qp.user);
+      notify(engine, qp, EventType::kQpAccessErr);
       break;
     case Refusal::kReceiveTooShort:
       status = WcStatus::kLocLenErr;

@@ -92,6 +92,7 @@ void handle_read(Engine& engine, Qp& qp, TimePoint now, const wire::Packet& pack
   ResponderResource& resource =
       accept(engine, qp, packet, ResponderResource::Kind::kRead, packets_of(reth.dma_length, qp.mtu));
   resource.rkey = reth.rkey;
+  resource.pd = qp.pd_number;
   resource.addr = reth.virtual_address;
   resource.length = reth.dma_length;
   start_run(resource, packet, qp.mtu);

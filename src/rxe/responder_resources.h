@@ -22,6 +22,7 @@ struct ResponderResource {
   std::uint32_t packet_count = 1;  ///< PSNs that the request took
   std::uint32_t msn = 0;           ///< for the answer's AETH
   std::uint32_t rkey = 0;
+  std::uint32_t pd = 0;  ///< whose memory it is, as the region table wants it
   std::uint64_t addr = 0;
   std::uint32_t length = 0;
   std::uint64_t original = 0;  ///< atomics: the value found

@@ -76,7 +76,7 @@ Offer offer_atomic_result(Engine& engine, Qp& qp, const ResponderResource& resou
 bool still_readable(Engine& engine, const Qp& qp, ResponderResource& resource) {
   if (resource.generation == engine.regions.generation()) [[likely]]
     return true;
-  const mm::Translation found = engine.regions.check_remote(resource.rkey, qp.pd_number, qp.qpn, resource.run_addr,
+  const mm::Translation found = engine.regions.check_remote(resource.rkey, resource.pd, qp.qpn, resource.run_addr,
                                                             resource.run_length, access::kRemoteRead);
   if (!found.ok()) return false;
   resource.run_host = found.host;

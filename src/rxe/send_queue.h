@@ -34,6 +34,7 @@ struct SendWqe {
     std::uint64_t compare_add;
     std::uint64_t swap;
     std::uint32_t rkey;
+    std::uint32_t srq_number;
   };
   struct Datagram {
     AhId ah;

@@ -6,11 +6,19 @@
 #include <cstdint>
 
 #include "base/result.h"
+#include "rxe/cq.h"
 #include "rxe/event_queue.h"
 #include "rxe/receive_queue.h"
 #include "rxe/types.h"
 
 namespace rocelab::rxe {
+
+/// What an XRC shared receive queue has beside a plain one's: its domain, and where its receives complete.
+struct XrcSide {
+  XrcdId domain{};
+  CqId cq_id{};
+  CompletionQueue* cq = nullptr;  ///< nullptr: the queue is a plain one
+};
 
 class SharedReceiveQueue {
  public:
@@ -41,6 +49,9 @@ class SharedReceiveQueue {
   std::uint32_t max_sge() const { return queue_.max_sge(); }
   PdId pd() const { return pd_; }
   void* user() const { return user_; }
+  bool is_xrc() const { return xrc_.cq != nullptr; }
+  const XrcSide& xrc() const { return xrc_; }
+  void become_xrc(const XrcSide& side) { xrc_ = side; }
 
   /// How many QPs take from it; destroy_srq is EBUSY while not 0.
   std::uint32_t users() const { return users_; }
@@ -54,6 +65,7 @@ class SharedReceiveQueue {
   EventQueue* events_;
   void* user_;
   PdId pd_;
+  XrcSide xrc_;
   std::uint32_t limit_ = 0;
   std::uint32_t users_ = 0;
 };

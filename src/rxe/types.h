@@ -27,11 +27,12 @@ inline constexpr Qpn kGsiQpn = 1;
 enum class PdId : std::uint32_t {};
 enum class CqId : std::uint32_t {};
 enum class SrqId : std::uint32_t {};
+enum class XrcdId : std::uint32_t {};
 enum class AhId : std::uint32_t {};
 enum class MrId : std::uint32_t {};
 enum class MwId : std::uint32_t {};
 
-enum class QpType : std::uint8_t { kRc = 2, kUc = 3, kUd = 4, kGsi = 1 };
+enum class QpType : std::uint8_t { kRc = 2, kUc = 3, kUd = 4, kGsi = 1, kXrcSend = 9, kXrcRecv = 10 };
 enum class QpState : std::uint8_t { kReset, kInit, kRtr, kRts, kSqd, kSqe, kErr };
 
 /// Path MTU as IBTA codes it; bytes = 128 << code.
@@ -120,6 +121,7 @@ struct SendRequest {
   std::uint64_t swap = 0;
   AhId ah{};  ///< UD and GSI
   Qpn remote_qpn = 0;
+  std::uint32_t srq_number = 0;   ///< XRC: the shared receive queue there, 24 bits
   std::uint32_t remote_qkey = 0;  ///< top bit set: the QP's own Q_Key is used (IBTA vol 1, 10.2.5)
   struct Bind {                   ///< kBindMw
     MwId mw{};
@@ -211,6 +213,7 @@ struct DeviceAttr {
   std::uint32_t max_srq = 65'536;
   std::uint32_t max_srq_wr = 32'768;
   std::uint32_t max_srq_sge = 32;
+  std::uint32_t max_xrcd = 65'536;
   std::uint32_t max_qp_rd_atom = 128;
   std::uint32_t max_qp_init_rd_atom = 128;
   std::uint32_t max_mcast_grp = 8'192;
@@ -257,7 +260,8 @@ struct QpInit {
   CqId recv_cq{};
   bool has_srq = false;
   SrqId srq{};
-  QpCap cap;  ///< rounded up on return, as libibverbs does
+  XrcdId xrcd{};  ///< kXrcRecv, which has neither PD nor CQs of its own; kXrcSend has no recv_cq
+  QpCap cap;      ///< rounded up on return, as libibverbs does
   bool sq_sig_all = false;
   void* user = nullptr;  ///< handed back in events
   Qpn number = 0;        ///< 0: the device chooses; else this one (the simulator's QPs are numbered before they exist)

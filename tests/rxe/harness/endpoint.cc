@@ -33,6 +33,55 @@ Endpoint::Endpoint(Side& owner, const QpOptions& opt)
     return;
   }
   qpn = *created;
+  if (is_xrc()) valid_ = make_target();
+}
+
+bool Endpoint::make_target() {
+  rxe::Device& device = side.device;
+  const auto domain = device.alloc_xrcd();
+  if (!domain) return false;
+  xrcd = *domain;
+  if (!make_queue()) return false;
+  rxe::QpInit init;
+  init.type = QpType::kXrcRecv;
+  init.xrcd = xrcd;
+  init.user = this;
+  const auto created = device.create_qp(init);
+  if (!created) return false;
+  target = *created;
+  return true;
+}
+
+bool Endpoint::make_queue() {
+  rxe::SrqAttr attr{.max_wr = options.cap.max_recv_wr, .max_sge = options.cap.max_recv_sge, .limit = 0};
+  const auto queue = side.device.create_xrc_srq(side.pd, xrcd, recv_cq, attr, &srq);
+  if (!queue) return false;
+  srq = *queue;
+  return true;
+}
+
+bool Endpoint::connect_target(const Endpoint& peer) {
+  const auto set = [&](const rxe::QpAttr& a, std::uint32_t mask) {
+    return side.device.modify_qp(side.now, target, a, mask).has_value();
+  };
+  const std::uint32_t rc_rtr = attr::kState | attr::kAv | attr::kPathMtu | attr::kDestQpn | attr::kRqPsn |
+                               attr::kMaxDestRdAtomic | attr::kMinRnrTimer;
+  return set(init_attr(), init_mask()) && set(rtr_attr(peer.side.number, peer.qpn, peer.options.psn), rc_rtr) &&
+         set(rts_attr(), attr::kState | attr::kSqPsn | attr::kTimeout);
+}
+
+bool Endpoint::destroy() {
+  rxe::Device& device = side.device;
+  if (!device.destroy_qp(qpn)) return false;
+  if (is_xrc() && (!device.destroy_qp(target) || !device.destroy_srq(srq) || !device.dealloc_xrcd(xrcd))) return false;
+  return device.destroy_cq(send_cq) && device.destroy_cq(recv_cq) && device.dereg_mr(memory.mr().id);
+}
+
+base::Result<void> Endpoint::post(Work& work) {
+  if (!is_xrc()) return side.device.post_send(side.now, qpn, work.request());
+  rxe::SendRequest request = work.request();
+  request.srq_number = peer_srq_number;
+  return side.device.post_send(side.now, qpn, request);
 }
 
 rxe::QpAttr Endpoint::init_attr() const {
@@ -66,7 +115,7 @@ rxe::QpAttr Endpoint::rtr_attr(unsigned peer_number, rxe::Qpn peer_qpn, std::uin
 std::uint32_t Endpoint::rtr_mask() const {
   if (options.type == QpType::kUd || options.type == QpType::kGsi) return attr::kState;
   const std::uint32_t connected = attr::kState | attr::kAv | attr::kPathMtu | attr::kDestQpn | attr::kRqPsn;
-  return options.type == QpType::kUc ? connected : connected | attr::kMaxDestRdAtomic | attr::kMinRnrTimer;
+  return options.type == QpType::kUc || is_xrc() ? connected : connected | attr::kMaxDestRdAtomic | attr::kMinRnrTimer;
 }
 
 rxe::QpAttr Endpoint::rts_attr() const {
@@ -81,7 +130,7 @@ rxe::QpAttr Endpoint::rts_attr() const {
 }
 
 std::uint32_t Endpoint::rts_mask() const {
-  if (options.type != QpType::kRc) return attr::kState | attr::kSqPsn;
+  if (options.type != QpType::kRc && !is_xrc()) return attr::kState | attr::kSqPsn;
   return attr::kState | attr::kSqPsn | attr::kTimeout | attr::kRetryCnt | attr::kRnrRetry | attr::kMaxQpRdAtomic;
 }
 
@@ -94,6 +143,12 @@ base::Result<void> Endpoint::to_rts() { return modify(rts_attr(), rts_mask()); }
 base::Result<void> Endpoint::to_state(QpState state) {
   rxe::QpAttr a;
   a.state = state;
+  if (is_xrc() && (state == QpState::kErr || state == QpState::kReset)) {
+    if (const auto moved = side.device.modify_qp(side.now, target, a, attr::kState); !moved) return moved;
+    if (state == QpState::kReset) {  // the receives of an RC QP would be gone
+      if (const auto gone = side.device.destroy_srq(srq); !gone || !make_queue()) return gone;
+    }
+  }
   return modify(a, attr::kState);
 }
 
@@ -107,6 +162,7 @@ QpState Endpoint::state() const {
 }
 
 base::Result<void> Endpoint::recv(std::uint64_t wr_id, std::span<const rxe::Sge> sges) {
+  if (is_xrc()) return side.device.post_srq_recv(srq, {.wr_id = wr_id, .sges = sges});
   return side.device.post_recv(side.now, qpn, {.wr_id = wr_id, .sges = sges});
 }
 
@@ -122,8 +178,15 @@ std::optional<rxe::Completion> Endpoint::poll(rxe::CqId cq) {
 }
 
 bool connect(Endpoint& a, Endpoint& b) {
-  return a.valid() && b.valid() && a.to_init() && b.to_init() && a.to_rtr(b.side.number, b.qpn, b.options.psn) &&
-         b.to_rtr(a.side.number, a.qpn, a.options.psn) && a.to_rts() && b.to_rts();
+  if (a.valid() && b.valid() && a.is_xrc()) {
+    const auto at_a = a.side.device.srq_number(a.srq), at_b = b.side.device.srq_number(b.srq);
+    if (!at_a || !at_b || !a.connect_target(b) || !b.connect_target(a)) return false;
+    b.peer_srq_number = *at_a;
+    a.peer_srq_number = *at_b;
+  }
+  return a.valid() && b.valid() && a.to_init() && b.to_init() &&
+         a.to_rtr(b.side.number, b.is_xrc() ? b.target : b.qpn, b.options.psn) &&
+         b.to_rtr(a.side.number, a.is_xrc() ? a.target : a.qpn, a.options.psn) && a.to_rts() && b.to_rts();
 }
 
 namespace {

@@ -47,6 +47,17 @@ class Endpoint {
   rxe::CqId recv_cq{};
   rxe::Qpn qpn = 0;
   Region memory;
+  /// XRC (options.type is kXrcSend): an endpoint is an initiator, `qpn`, a target, and a shared receive queue in a
+  /// domain of their own, so that it can do what an RC endpoint can. States are changed for both QPs.
+  rxe::Qpn target = 0;
+  rxe::XrcdId xrcd{};
+  rxe::SrqId srq{};
+  std::uint32_t peer_srq_number = 0;
+  bool is_xrc() const { return options.type == rxe::QpType::kXrcSend; }
+  /// The QP that receive completions name.
+  rxe::Qpn receiving_qpn() const { return is_xrc() ? target : qpn; }
+  /// Takes everything from the engine; false when it does not let go.
+  bool destroy();
   bool valid() const { return valid_; }
   /// What events name: the CQs' users are &send_cq and &recv_cq, the QP's user is this endpoint.
 
@@ -55,6 +66,8 @@ class Endpoint {
   base::Result<void> to_rts();
   base::Result<void> to_state(rxe::QpState state);
   base::Result<void> modify(const rxe::QpAttr& attr, std::uint32_t mask);
+  /// Brings the target to RTS, towards the peer's initiator.
+  bool connect_target(const Endpoint& peer);
   rxe::QpState state() const;
   rxe::QpAttr init_attr() const;
   rxe::QpAttr rtr_attr(unsigned peer_number, rxe::Qpn peer_qpn, std::uint32_t peer_psn) const;
@@ -63,7 +76,7 @@ class Endpoint {
   std::uint32_t rtr_mask() const;
   std::uint32_t rts_mask() const;
 
-  base::Result<void> post(Work& work) { return side.device.post_send(side.now, qpn, work.request()); }
+  base::Result<void> post(Work& work);
   base::Result<void> post(Work&& work) { return post(work); }
   base::Result<void> recv(std::uint64_t wr_id, std::span<const rxe::Sge> sges);
   /// A receive into this endpoint's own buffer.
@@ -74,6 +87,9 @@ class Endpoint {
   Remote remote(std::size_t offset) const { return memory.remote(offset); }
 
  private:
+  bool make_target();
+  bool make_queue();
+
   bool valid_ = true;
 };
 

@@ -21,7 +21,7 @@ inline rxe::Completion expect_completion(Endpoint& endpoint, rxe::CqId cq, std::
   REQUIRE(completion.has_value());
   CHECK(completion->wr_id == wr_id);
   CHECK(static_cast<int>(completion->status) == static_cast<int>(status));
-  CHECK(completion->qp_num == endpoint.qpn);
+  CHECK(completion->qp_num == (cq == endpoint.recv_cq ? endpoint.receiving_qpn() : endpoint.qpn));
   return *completion;
 }
 

@@ -13,7 +13,7 @@ namespace rocelab::rxe {
 
 namespace {
 
-constexpr QpType kTypes[] = {QpType::kRc, QpType::kUc, QpType::kUd, QpType::kGsi};
+constexpr QpType kTypes[] = {QpType::kRc, QpType::kUc, QpType::kUd, QpType::kGsi, QpType::kXrcSend, QpType::kXrcRecv};
 
 std::string yes(bool value, const char* word) { return value ? std::string(" ") + word : std::string(); }
 

@@ -1,4 +1,4 @@
-// FixedRing, SlotTable, PdTable: the containers that the engine's resources are made of.
+// FixedRing, SlotTable, DomainTable: the containers that the engine's resources are made of.
 #include <cerrno>
 #include <deque>
 #include <memory>
@@ -6,8 +6,8 @@
 #include <vector>
 
 #include "base/rng.h"
+#include "rxe/domain_table.h"
 #include "rxe/fixed_ring.h"
-#include "rxe/pd_table.h"
 #include "rxe/slot_table.h"
 #include "tests/support/catch.h"
 

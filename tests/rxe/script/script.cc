@@ -49,10 +49,16 @@ void Script::prepare(Half& half) {
   if (const auto ah = device.create_ah(half.side.pd, route_to(half.side.number == 1 ? 2 : 1, kGidV2Ipv4))) {
     half.ahs.push_back(*ah);
   }
-  for (const rxe::QpType type : {rxe::QpType::kRc, rxe::QpType::kRc, rxe::QpType::kUc, rxe::QpType::kUd}) {
+  if (const auto xrcd = device.alloc_xrcd()) half.xrcds.push_back(*xrcd);
+  if (const auto srq = device.create_xrc_srq(half.side.pd, half.xrcds[0], half.cqs[0], attr, nullptr)) {
+    half.srqs.push_back(*srq);
+  }
+  for (const rxe::QpType type : {rxe::QpType::kRc, rxe::QpType::kRc, rxe::QpType::kUc, rxe::QpType::kUd,
+                                 rxe::QpType::kXrcSend, rxe::QpType::kXrcRecv}) {
     rxe::QpInit init;
     init.type = type;
     init.pd = half.side.pd;
+    init.xrcd = half.xrcds[0];
     init.send_cq = init.recv_cq = half.cqs[0];
     init.cap = {.max_send_wr = 8, .max_recv_wr = 8, .max_send_sge = 3, .max_recv_sge = 3, .max_inline_data = 64};
     if (const auto qpn = device.create_qp(init)) half.qps.push_back({*qpn, type, false});
@@ -65,13 +71,19 @@ void Script::connect(std::size_t index) {
   for (Half* half : {&a_, &b_}) {
     Half& other = half == &a_ ? b_ : a_;
     const Qp& qp = half->qps[index];
-    const bool datagram = qp.type == rxe::QpType::kUd, reliable = qp.type == rxe::QpType::kRc;
+    const bool datagram = qp.type == rxe::QpType::kUd;
+    const bool asks = qp.type == rxe::QpType::kRc || qp.type == rxe::QpType::kXrcSend;
+    const bool answers = qp.type == rxe::QpType::kRc || qp.type == rxe::QpType::kXrcRecv;
+    // Initiators and targets stand side by side.
+    const std::size_t partner = qp.type == rxe::QpType::kXrcSend   ? index + 1
+                                : qp.type == rxe::QpType::kXrcRecv ? index - 1
+                                                                   : index;
     rxe::QpAttr a;
     a.qkey = 0x1111;
     a.access_flags = rxe::access::kRemoteWrite | rxe::access::kRemoteRead | rxe::access::kRemoteAtomic;
     a.av = route_to(other.side.number, kGidV2Ipv4);
     a.path_mtu = rxe::PathMtu::k256;
-    a.dest_qpn = other.qps[index].qpn;
+    a.dest_qpn = other.qps[partner].qpn;
     a.max_rd_atomic = a.max_dest_rd_atomic = 2;
     a.timeout = 8;
     a.retry_cnt = 2;
@@ -84,9 +96,9 @@ void Script::connect(std::size_t index) {
     to(rxe::QpState::kInit, attr::kPkeyIndex | attr::kPort | (datagram ? attr::kQkey : attr::kAccessFlags));
     to(rxe::QpState::kRtr, datagram ? 0
                                     : attr::kAv | attr::kPathMtu | attr::kDestQpn | attr::kRqPsn |
-                                          (reliable ? attr::kMaxDestRdAtomic | attr::kMinRnrTimer : 0));
-    to(rxe::QpState::kRts,
-       attr::kSqPsn | (reliable ? attr::kTimeout | attr::kRetryCnt | attr::kRnrRetry | attr::kMaxQpRdAtomic : 0));
+                                          (answers ? attr::kMaxDestRdAtomic | attr::kMinRnrTimer : 0));
+    to(rxe::QpState::kRts, attr::kSqPsn | (asks || answers ? attr::kTimeout : 0) |
+                               (asks ? attr::kRetryCnt | attr::kRnrRetry | attr::kMaxQpRdAtomic : 0));
   }
 }
 
@@ -190,7 +202,7 @@ void Script::deliver() {
 }
 
 void Script::tamper(wire::Packet& packet) {
-  switch (bytes_.below(12)) {
+  switch (bytes_.below(13)) {
     case 0:
       packet.bth.opcode = static_cast<wire::Opcode>(bytes_.u8());
       return;
@@ -221,6 +233,9 @@ void Script::tamper(wire::Packet& packet) {
     case 9:
       packet.atomic_eth.virtual_address = bytes_.u64();
       return;
+    case 11:
+      packet.xrc_eth.srq_number = some_srq_number(pick());
+      return;
     case 10:
       packet.path.traffic_class = bytes_.u8();
       packet.bth.solicited = packet.bth.ack_request = true;
@@ -249,6 +264,7 @@ void Script::invent(Half& half) {
   }
   if (bytes_.one_in(4)) packet.reth.rkey = half.secret_mr.rkey;
   packet.ieth.rkey = some_key(half);
+  packet.xrc_eth.srq_number = some_srq_number(half);
   packet.aeth = {bytes_.u8(), bytes_.u8()};
   packet.deth = {0x1111, bytes_.u8()};
   static constexpr std::size_t kLengths[] = {0, 1, 8, 64, 255, 256, 257, 1024, 4096};
@@ -316,6 +332,7 @@ void Script::tear_down(Half& half) {
   must(device.dereg_mr(half.secret_mr.id), "dereg_mr");
   for (const rxe::AhId ah : half.ahs) must(device.destroy_ah(ah), "destroy_ah");
   for (const rxe::SrqId srq : half.srqs) must(device.destroy_srq(srq), "destroy_srq");
+  for (const rxe::XrcdId xrcd : half.xrcds) must(device.dealloc_xrcd(xrcd), "dealloc_xrcd");
   for (const rxe::CqId cq : half.cqs) must(device.destroy_cq(cq), "destroy_cq");
   for (const rxe::PdId pd : half.pds) must(device.dealloc_pd(pd), "dealloc_pd");
   if (device.has_transmit() || device.next_timeout()) complain("an empty device has something to do");

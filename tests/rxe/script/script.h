@@ -59,6 +59,7 @@ class Script {
     std::vector<rxe::MwInfo> windows;
     std::vector<rxe::CqId> cqs;
     std::vector<rxe::SrqId> srqs;
+    std::vector<rxe::XrcdId> xrcds;
     std::vector<rxe::AhId> ahs;
     std::vector<Qp> qps;
     std::map<std::uint64_t, rxe::Qpn> outstanding;  ///< wr_id to QP
@@ -79,6 +80,7 @@ class Script {
   void create_qp(Half& half);
   rxe::Sge sge(Half& half);
   std::uint32_t some_key(Half& half);
+  std::uint32_t some_srq_number(Half& half);
   // Packets and time.
   void speak(Half& half);
   void deliver();

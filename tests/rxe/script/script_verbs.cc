@@ -99,7 +99,9 @@ void Script::call_queues(Half& half) {
     case 4: {
       if (half.srqs.size() >= kObjectsMax) return;
       rxe::SrqAttr attr{.max_wr = bytes_.u8() % 16u, .max_sge = bytes_.u8() % 4u, .limit = bytes_.u8() % 4u};
-      const auto srq = device.create_srq(one_of(half.pds), attr, nullptr);
+      const auto srq = bytes_.one_in(2) ? device.create_srq(one_of(half.pds), attr, nullptr)
+                                        : device.create_xrc_srq(one_of(half.pds), one_of(half.xrcds), one_of(half.cqs),
+                                                                attr, nullptr);
       if (note(srq)) half.srqs.push_back(*srq);
       return;
     }
@@ -125,9 +127,11 @@ void Script::call_queues(Half& half) {
 
 void Script::create_qp(Half& half) {
   if (half.qps.size() >= kObjectsMax) return;
-  static constexpr rxe::QpType kTypes[] = {rxe::QpType::kRc, rxe::QpType::kUc, rxe::QpType::kUd, rxe::QpType::kGsi};
+  static constexpr rxe::QpType kTypes[] = {rxe::QpType::kRc,  rxe::QpType::kUc,      rxe::QpType::kUd,
+                                           rxe::QpType::kGsi, rxe::QpType::kXrcSend, rxe::QpType::kXrcRecv};
   rxe::QpInit init;
-  init.type = kTypes[bytes_.below(4)];
+  init.type = kTypes[bytes_.below(std::size(kTypes))];
+  init.xrcd = one_of(half.xrcds);
   init.pd = one_of(half.pds);
   init.send_cq = one_of(half.cqs);
   init.recv_cq = one_of(half.cqs);
@@ -145,7 +149,17 @@ void Script::create_qp(Half& half) {
 
 void Script::call_qp(Half& half) {
   rxe::Device& device = half.side.device;
-  switch (bytes_.below(5)) {
+  switch (bytes_.below(6)) {
+    case 4: {
+      if (half.xrcds.size() < kObjectsMax && bytes_.one_in(2)) {
+        const auto xrcd = device.alloc_xrcd();
+        if (note(xrcd)) half.xrcds.push_back(*xrcd);
+        return;
+      }
+      const rxe::XrcdId xrcd = one_of(half.xrcds);
+      if (note(device.dealloc_xrcd(xrcd))) std::erase(half.xrcds, xrcd);
+      return;
+    }
     case 0:
     case 1:
       return create_qp(half);
@@ -192,7 +206,8 @@ void Script::modify(Half& half) {
     a.port = 1;
   } else if (a.state == rxe::QpState::kRtr && !datagram) {
     mask |= attr::kAv | attr::kPathMtu | attr::kDestQpn | attr::kRqPsn;
-    if (qp.type == rxe::QpType::kRc) mask |= attr::kMaxDestRdAtomic | attr::kMinRnrTimer;
+    if (qp.type == rxe::QpType::kRc || qp.type == rxe::QpType::kXrcRecv)
+      mask |= attr::kMaxDestRdAtomic | attr::kMinRnrTimer;
     a.av = route_to(other.side.number, static_cast<std::uint8_t>(bytes_.below(4)));
     a.path_mtu = static_cast<rxe::PathMtu>(1 + bytes_.below(5));
     a.dest_qpn = other.qps.empty() ? 7 : other.qps[bytes_.below(other.qps.size())].qpn;
@@ -201,7 +216,8 @@ void Script::modify(Half& half) {
     a.min_rnr_timer = static_cast<std::uint8_t>(bytes_.below(32));
   } else if (a.state == rxe::QpState::kRts) {
     mask |= attr::kSqPsn;
-    if (qp.type == rxe::QpType::kRc) {
+    if (qp.type == rxe::QpType::kXrcRecv) mask |= attr::kTimeout;
+    if (qp.type == rxe::QpType::kRc || qp.type == rxe::QpType::kXrcSend) {
       mask |= attr::kTimeout | attr::kRetryCnt | attr::kRnrRetry | attr::kMaxQpRdAtomic;
     }
     a.sq_psn = bytes_.u8();
@@ -236,6 +252,11 @@ std::uint32_t Script::some_key(Half& half) {
     default:
       return half.memories.empty() ? 0 : half.memories[bytes_.below(half.memories.size())].info.rkey;
   }
+}
+
+std::uint32_t Script::some_srq_number(Half& half) {
+  const auto number = half.side.device.srq_number(one_of(half.srqs));
+  return number ? *number : bytes_.u32() & 0xff'ffff;
 }
 
 rxe::Sge Script::sge(Half& half) {
@@ -286,6 +307,7 @@ void Script::post_send(Half& half) {
   request.rkey = bytes_.one_in(8) ? some_key(other) : (other.memories.empty() ? 0 : other.memories[0].info.rkey);
   request.compare_add = bytes_.u8();
   request.swap = bytes_.u8();
+  request.srq_number = some_srq_number(other);
   request.ah = one_of(half.ahs);
   request.remote_qpn = other.qps.empty() ? 0 : other.qps[bytes_.below(other.qps.size())].qpn;
   request.remote_qkey = bytes_.one_in(8) ? bytes_.u32() : 0x1111;

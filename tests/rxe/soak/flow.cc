@@ -174,7 +174,7 @@ bool Flow::matches(const Message& message, const rxe::Completion& completion) co
 
 void Flow::received(const rxe::Completion& completion) {
   ++completed;
-  if (completion.qp_num != self.qpn) return complain("receive completion of another QP", completion.wr_id);
+  if (completion.qp_num != self.receiving_qpn()) return complain("receive completion of another QP", completion.wr_id);
   auto& posted = receives->posted;
   const auto found = std::find_if(posted.begin(), posted.end(),
                                   [&](const auto& receive) { return receive.wr_id == completion.wr_id; });

@@ -96,7 +96,7 @@ class Flow {
   Window window;  ///< of this side, for the peer to write through
 
   bool connected() const { return self.options.type != rxe::QpType::kUd; }
-  bool reliable() const { return self.options.type == rxe::QpType::kRc; }
+  bool reliable() const { return self.options.type == rxe::QpType::kRc || self.is_xrc(); }
   /// Polls both queues of this side.
   void poll();
   /// The engines rest: what is still open must be what may be open.

@@ -29,6 +29,7 @@ struct Outcome {
 struct Options {
   Canary canary = Canary::kNone;
   bool trace = false;      ///< print each packet sent
+  bool xrc = false;        ///< some lines are XRC
   bool selective = false;  ///< RC recovers from losses by selective repeat
 };
 

@@ -1,5 +1,6 @@
 // The soak's command line: runs seeds and says how to replay the ones that fail.
-//   soak [--seed N] [--count M] [--seeds FILE] [--selective] [--twice] [--trace] [--canary flip|stray|lose-completion]
+//   soak [--seed N] [--count M] [--seeds FILE] [--selective] [--xrc] [--twice] [--trace]
+//        [--canary flip|stray|lose-completion]
 // Kept seeds (FILE) run first. --trace prints each packet that is sent. Exit status 0: all promises kept; with
 // --canary: the fault was noticed.
 #include <charconv>
@@ -24,6 +25,7 @@ struct Arguments {
   bool twice = false;
   bool trace = false;
   bool selective = false;
+  bool xrc = false;
   Canary canary = Canary::kNone;
 };
 
@@ -41,6 +43,10 @@ bool parse(int argc, char** argv, Arguments& arguments) {
     }
     if (option == "--selective") {
       arguments.selective = true;
+      continue;
+    }
+    if (option == "--xrc") {
+      arguments.xrc = true;
       continue;
     }
     if (option == "--trace") {
@@ -83,9 +89,10 @@ bool read_seeds(const std::string& path, std::vector<std::uint64_t>& seeds) {
 int main(int argc, char** argv) {
   Arguments arguments;
   if (!parse(argc, argv, arguments)) {
-    std::fprintf(stderr,
-                 "usage: %s [--seed N] [--count M] [--seeds FILE] [--selective] [--twice] [--trace] [--canary NAME]\n",
-                 argv[0]);
+    std::fprintf(
+        stderr,
+        "usage: %s [--seed N] [--count M] [--seeds FILE] [--selective] [--xrc] [--twice] [--trace] [--canary NAME]\n",
+        argv[0]);
     return 2;
   }
   std::vector<std::uint64_t> seeds;
@@ -96,7 +103,7 @@ int main(int argc, char** argv) {
   for (std::uint64_t i = 0; i < arguments.count; ++i) seeds.push_back(arguments.seed + i);
 
   const rocelab::test::soak::Options options{
-      .canary = arguments.canary, .trace = arguments.trace, .selective = arguments.selective};
+      .canary = arguments.canary, .trace = arguments.trace, .xrc = arguments.xrc, .selective = arguments.selective};
   Outcome total;
   std::uint64_t failures = 0, gave_up = 0;
   for (const std::uint64_t seed : seeds) {
@@ -117,8 +124,8 @@ int main(int argc, char** argv) {
     ++failures;
     std::printf("seed %llu: %s\n", static_cast<unsigned long long>(seed), outcome.failure.c_str());
     if (arguments.canary == Canary::kNone) {
-      std::printf("replay: %s --seed %llu --count 1%s\n", argv[0], static_cast<unsigned long long>(seed),
-                  arguments.selective ? " --selective" : "");
+      std::printf("replay: %s --seed %llu --count 1%s%s\n", argv[0], static_cast<unsigned long long>(seed),
+                  arguments.selective ? " --selective" : "", arguments.xrc ? " --xrc" : "");
     }
     if (failures == 10) break;
   }

@@ -272,7 +272,8 @@ std::string Traffic::post() {
   if (choice < 80) return post_read();
   if (choice < 90) return post_atomic();
   if (choice < 95) return post_shared_add();
-  return post_bind();
+  // A window of type 2 is for the QP that has bound it, which of XRC is the initiator and not the target.
+  return flow.self.is_xrc() ? post_send() : post_bind();
 }
 
 std::string post_missing_receives(base::Rng& rng, Flow& flow, bool all) {

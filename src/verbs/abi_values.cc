@@ -15,6 +15,8 @@ constexpr bool same(Ours ours, Theirs theirs) {
 static_assert(same(rxe::QpType::kRc, IBV_QPT_RC));
 static_assert(same(rxe::QpType::kUc, IBV_QPT_UC));
 static_assert(same(rxe::QpType::kUd, IBV_QPT_UD));
+static_assert(same(rxe::QpType::kXrcSend, IBV_QPT_XRC_SEND));
+static_assert(same(rxe::QpType::kXrcRecv, IBV_QPT_XRC_RECV));
 
 static_assert(same(rxe::QpState::kReset, IBV_QPS_RESET));
 static_assert(same(rxe::QpState::kInit, IBV_QPS_INIT));

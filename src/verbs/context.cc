@@ -57,7 +57,7 @@ Context::Context(Device& opened, int file) : verbs_context{}, device(opened) {
 
 Context::~Context() {
   if (local() != nullptr) device.remove_context(*this);  // without a device no event looks at the list any more
-  destroy_all<Qp>(*this, [](rxe::Device& engine, Qp& qp) { return engine.destroy_qp(qp.qp_base.qp_num); });
+  destroy_all<Qp>(*this, [](rxe::Device& engine, Qp& qp) { return engine.close_qp(qp.qp_base.qp_num, &qp.qp_base); });
   destroy_all<Ah>(*this, [](rxe::Device& engine, Ah& ah) { return engine.destroy_ah(ah.id); });
   destroy_all<Mw>(*this, [](rxe::Device& engine, Mw& mw) { return engine.dealloc_mw(mw.id); });
   destroy_all<Mr>(
@@ -68,6 +68,14 @@ Context::~Context() {
     if (cq->channel != nullptr) Channel::of(cq->channel).forget(*cq);  // no QP is left that could add to it
   }
   destroy_all<Cq>(*this, [](rxe::Device& engine, Cq& cq) { return engine.destroy_cq(cq.id); });
+  LinkedList<Xrcd>& domains = std::get<LinkedList<Xrcd>>(objects);
+  while (Xrcd* xrcd = domains.front()) {
+    domains.remove(*xrcd);
+    if (local() != nullptr) {
+      [[maybe_unused]] const auto gone = device.xrc_domains().close(*local(), xrcd->id);
+    }
+    delete xrcd;
+  }
   destroy_all<Pd>(*this, [](rxe::Device& engine, Pd& pd) {
     return pd.parent == nullptr && pd.sharers.use_count() <= 1 ? engine.dealloc_pd(pd.id) : base::Result<void>();
   });

@@ -27,6 +27,7 @@ struct Srq;
 struct Qp;
 struct Ah;
 struct Dm;
+struct Xrcd;
 
 struct Context : verbs_context, Linked<Context> {
   /// `file` becomes the context's cmd_fd, which is closed with it (-1: there is none).
@@ -65,7 +66,7 @@ struct Context : verbs_context, Linked<Context> {
   AsyncEvents async;
   std::mutex objects_mutex;
   std::tuple<LinkedList<Pd>, LinkedList<Mr>, LinkedList<Mw>, LinkedList<Cq>, LinkedList<Srq>, LinkedList<Qp>,
-             LinkedList<Ah>, LinkedList<Dm>>
+             LinkedList<Ah>, LinkedList<Dm>, LinkedList<Xrcd>>
       objects;
 };
 

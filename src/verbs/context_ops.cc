@@ -1,5 +1,5 @@
 // The tables that <infiniband/verbs.h>'s inline functions call through. A slot left empty makes the inline function say
-// EOPNOTSUPP by itself: those are flow steering, work queues and RSS, XRC, counters, rate limits,
+// EOPNOTSUPP by itself: those are flow steering, work queues and RSS, counters, rate limits,
 // moderation and tag matching (docs/spec_exceptions.md says why).
 #include <infiniband/verbs.h>
 
@@ -12,6 +12,7 @@
 #include "verbs/qp.h"
 #include "verbs/query.h"
 #include "verbs/srq.h"
+#include "verbs/xrcd.h"
 
 #undef ibv_query_port
 
@@ -41,6 +42,10 @@ void set_operations(verbs_context& table) {
   table.create_cq_ex = create_cq_ex;
   table.create_srq_ex = create_srq_ex;
   table.create_qp_ex = create_qp_ex;
+  table.get_srq_num = get_srq_num;
+  table.open_qp = open_qp;
+  table.open_xrcd = open_xrcd;
+  table.close_xrcd = close_xrcd;
   table.alloc_td = alloc_td;
   table.dealloc_td = dealloc_td;
   table.alloc_parent_domain = alloc_parent_domain;

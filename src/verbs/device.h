@@ -13,6 +13,7 @@
 #include "rxe/verbs_device.h"
 #include "verbs/device_opener.h"
 #include "verbs/linked_list.h"
+#include "verbs/xrcd.h"
 
 namespace rocelab::verbs {
 
@@ -36,6 +37,7 @@ class Device : public ibv_device {
 
   /// Opens the runtime's device if this is the first context.
   base::TextResult<rxe::VerbsDevice*> open();
+  XrcDomains& xrc_domains() { return xrc_domains_; }
   void add_context(Context& context);
   void remove_context(Context& context);
 
@@ -80,6 +82,7 @@ class Device : public ibv_device {
   std::mutex opening_;
   std::mutex contexts_mutex_;  ///< taken under the engine lock by events: hold it for a moment only
   LinkedList<Context> contexts_;
+  XrcDomains xrc_domains_;
 };
 
 }  // namespace rocelab::verbs

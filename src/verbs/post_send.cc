@@ -19,6 +19,8 @@ int translate(const Qp& qp, const ibv_send_wr& from, rxe::SendRequest& to) {
   to.opcode = static_cast<rxe::SendOpcode>(from.opcode);
   to.flags = from.send_flags & kSendFlags;
   to.sges = sges_of(from.sg_list, from.num_sge);
+  if (qp.qp_base.qp_type == IBV_QPT_XRC_SEND) [[unlikely]]
+    to.srq_number = from.qp_type.xrc.remote_srqn;
   switch (from.opcode) {
     case IBV_WR_RDMA_WRITE_WITH_IMM:
       to.immediate = be32toh(from.imm_data);

@@ -14,6 +14,7 @@
 #include "verbs/pd.h"
 #include "verbs/srq.h"
 #include "verbs/status.h"
+#include "verbs/xrcd.h"
 
 namespace rocelab::verbs {
 namespace {
@@ -27,7 +28,10 @@ std::uint64_t send_operations(ibv_qp_type type) {
       kUc | IBV_QP_EX_WITH_RDMA_READ | IBV_QP_EX_WITH_ATOMIC_CMP_AND_SWP | IBV_QP_EX_WITH_ATOMIC_FETCH_AND_ADD;
   switch (type) {
     case IBV_QPT_RC:
+    case IBV_QPT_XRC_SEND:
       return kRc;
+    case IBV_QPT_XRC_RECV:
+      return 0;
     case IBV_QPT_UC:
       return kUc;
     default:
@@ -35,26 +39,52 @@ std::uint64_t send_operations(ibv_qp_type type) {
   }
 }
 
+/// What a QP of a type is made of.
+struct Parts {
+  bool known = false;
+  bool receives = true;  ///< has a CQ for receives, and may have an SRQ
+  bool target = false;   ///< lives in an XRC domain and has neither PD nor CQs
+};
+Parts parts_of(ibv_qp_type type) {
+  switch (type) {
+    case IBV_QPT_RC:
+    case IBV_QPT_UC:
+    case IBV_QPT_UD:
+      return {.known = true};
+    case IBV_QPT_XRC_SEND:
+      return {.known = true, .receives = false};
+    case IBV_QPT_XRC_RECV:
+      return {.known = true, .receives = false, .target = true};
+    default:
+      return {};
+  }
+}
+
 /// What ibv_create_qp and ibv_create_qp_ex have in common. `init.cap` is written back.
 ibv_qp* create(ibv_pd* pd, ibv_qp_init_attr_ex& init) {
-  if (init.qp_type != IBV_QPT_RC && init.qp_type != IBV_QPT_UC && init.qp_type != IBV_QPT_UD) {
-    return refuse_null(EOPNOTSUPP);
-  }
-  if (pd == nullptr || init.send_cq == nullptr || init.recv_cq == nullptr) return refuse_null(EINVAL);
-  Context& owner = Context::of(pd->context);
-  if (init.send_cq->context != pd->context || init.recv_cq->context != pd->context ||
-      (init.srq != nullptr && init.srq->context != pd->context)) {
+  const Parts parts = parts_of(init.qp_type);
+  if (!parts.known) return refuse_null(EOPNOTSUPP);
+  if (parts.target ? init.xrcd == nullptr : pd == nullptr) return refuse_null(EINVAL);
+  ibv_context* const context = parts.target ? init.xrcd->context : pd->context;
+  // What the QP is not made of is ignored, as the kernel does.
+  if (parts.target) pd = nullptr;
+  if (parts.target) init.send_cq = nullptr;
+  if (!parts.receives) init.recv_cq = nullptr, init.srq = nullptr;
+  const auto fits = [&](const auto* part, bool needed) { return part == nullptr ? !needed : part->context == context; };
+  if (!fits(init.send_cq, !parts.target) || !fits(init.recv_cq, parts.receives) || !fits(init.srq, false)) {
     return refuse_null(EINVAL);
   }
+  Context& owner = Context::of(context);
   Owned<Qp> qp = make_object<Qp>(pd);
   if (!qp) return nullptr;
   ibv_qp& base = qp->qp_base;
 
   rxe::QpInit request;
   request.type = static_cast<rxe::QpType>(init.qp_type);
-  request.pd = Pd::of(pd).id;
-  request.send_cq = Cq::of(init.send_cq).id;
-  request.recv_cq = Cq::of(init.recv_cq).id;
+  if (pd != nullptr) request.pd = Pd::of(pd).id;
+  if (parts.target) request.xrcd = Xrcd::of(init.xrcd).id;
+  if (init.send_cq != nullptr) request.send_cq = Cq::of(init.send_cq).id;
+  if (init.recv_cq != nullptr) request.recv_cq = Cq::of(init.recv_cq).id;
   request.has_srq = init.srq != nullptr;
   if (request.has_srq) request.srq = Srq::of(init.srq).id;
   request.cap = {init.cap.max_send_wr, init.cap.max_recv_wr, init.cap.max_send_sge, init.cap.max_recv_sge,
@@ -62,7 +92,7 @@ ibv_qp* create(ibv_pd* pd, ibv_qp_init_attr_ex& init) {
   request.sq_sig_all = init.sq_sig_all != 0;
   request.user = &base;
 
-  base.context = pd->context;
+  base.context = context;
   base.qp_context = init.qp_context;
   base.pd = pd;
   base.send_cq = init.send_cq;
@@ -97,14 +127,18 @@ ibv_qp* create(ibv_pd* pd, ibv_qp_init_attr_ex& init) {
 
 ibv_qp* create_qp_ex(ibv_context*, ibv_qp_init_attr_ex* init) {
   constexpr std::uint32_t kKnown =
-      IBV_QP_INIT_ATTR_PD | IBV_QP_INIT_ATTR_CREATE_FLAGS | IBV_QP_INIT_ATTR_SEND_OPS_FLAGS;
+      IBV_QP_INIT_ATTR_PD | IBV_QP_INIT_ATTR_XRCD | IBV_QP_INIT_ATTR_CREATE_FLAGS | IBV_QP_INIT_ATTR_SEND_OPS_FLAGS;
   if (init->comp_mask & ~kKnown) return refuse_null(EOPNOTSUPP);
-  if (!(init->comp_mask & IBV_QP_INIT_ATTR_PD)) return refuse_null(EINVAL);
+  const bool target = init->qp_type == IBV_QPT_XRC_RECV;
+  if (!(init->comp_mask & (target ? IBV_QP_INIT_ATTR_XRCD : IBV_QP_INIT_ATTR_PD))) return refuse_null(EINVAL);
   if ((init->comp_mask & IBV_QP_INIT_ATTR_CREATE_FLAGS) && init->create_flags != 0) return refuse_null(EOPNOTSUPP);
   if ((init->comp_mask & IBV_QP_INIT_ATTR_SEND_OPS_FLAGS) && (init->send_ops_flags & ~send_operations(init->qp_type))) {
     return refuse_null(EOPNOTSUPP);
   }
-  return create(init->pd, *init);
+  ibv_qp_init_attr_ex wanted = *init;
+  ibv_qp* const qp = create(init->pd, wanted);
+  if (qp != nullptr) init->cap = wanted.cap;
+  return qp;
 }
 
 }  // namespace rocelab::verbs
@@ -138,7 +172,7 @@ int ibv_destroy_qp(ibv_qp* qp) {
   Qp& ours = Qp::of(qp);
   Context& owner = Context::of(qp->context);
   const int status = verbs::status_of(
-      owner.engine([&](rxe::Device& engine, base::TimePoint) { return engine.destroy_qp(qp->qp_num); }));
+      owner.engine([&](rxe::Device& engine, base::TimePoint) { return engine.close_qp(qp->qp_num, qp); }));
   if (status != 0) return status;
   owner.release(ours);
   owner.async.forget(qp);

@@ -28,6 +28,7 @@ struct Qp : ibv_qp_ex, Linked<Qp>, Placed {
 };
 
 ibv_qp* create_qp_ex(ibv_context* context, ibv_qp_init_attr_ex* init);
+ibv_qp* open_qp(ibv_context* context, ibv_qp_open_attr* attr);
 int post_send(ibv_qp* qp, ibv_send_wr* request, ibv_send_wr** bad_request);
 int post_recv(ibv_qp* qp, ibv_recv_wr* request, ibv_recv_wr** bad_request);
 

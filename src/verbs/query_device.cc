@@ -45,7 +45,7 @@ ibv_device_attr device_attr(const Context& context, const rxe::DeviceAttr& limit
   attr.device_cap_flags = IBV_DEVICE_BAD_PKEY_CNTR | IBV_DEVICE_BAD_QKEY_CNTR | IBV_DEVICE_CURR_QP_STATE_MOD |
                           IBV_DEVICE_PORT_ACTIVE_EVENT | IBV_DEVICE_SYS_IMAGE_GUID | IBV_DEVICE_RC_RNR_NAK_GEN |
                           IBV_DEVICE_SRQ_RESIZE | IBV_DEVICE_MEM_WINDOW | IBV_DEVICE_MEM_MGT_EXTENSIONS |
-                          IBV_DEVICE_MEM_WINDOW_TYPE_2B;
+                          IBV_DEVICE_MEM_WINDOW_TYPE_2B | IBV_DEVICE_XRC;
   attr.max_sge = as_int(limits.max_sge);
   attr.max_sge_rd = as_int(limits.max_sge);
   attr.max_cq = as_int(limits.max_cq);
@@ -91,6 +91,7 @@ int query_device_ex(ibv_context* context, const ibv_query_device_ex_input* input
   ibv_device_attr_ex all{};
   all.orig_attr = device_attr(Context::of(context), Context::of(context).device.limits());
   all.odp_caps = odp_caps();
+  all.xrc_odp_caps = all.odp_caps.per_transport_caps.rc_odp_caps;
   all.completion_timestamp_mask = ~std::uint64_t{0};
   all.hca_core_clock = kTimestampClockKhz;
   all.device_cap_flags_ex = all.orig_attr.device_cap_flags;

@@ -1,4 +1,4 @@
-// Shared receive queues (the basic type). Owned by the application.
+// Shared receive queues, basic ones and those of XRC domains. Owned by the application.
 #pragma once
 
 #include <infiniband/verbs.h>
@@ -19,6 +19,7 @@ struct Srq : ibv_srq, Linked<Srq>, Placed {
 };
 
 ibv_srq* create_srq_ex(ibv_context* context, ibv_srq_init_attr_ex* attr);
+int get_srq_num(ibv_srq* srq, std::uint32_t* number);
 int post_srq_recv(ibv_srq* srq, ibv_recv_wr* request, ibv_recv_wr** bad_request);
 
 }  // namespace rocelab::verbs

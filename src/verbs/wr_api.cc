@@ -86,6 +86,8 @@ void wr_set_ud_addr(ibv_qp_ex* qp, ibv_ah* ah, std::uint32_t remote_qpn, std::ui
   request.remote_qkey = remote_qkey;
 }
 
+void wr_set_xrc_srqn(ibv_qp_ex* qp, std::uint32_t number) { builder_of(qp).current().srq_number = number; }
+
 void wr_set_sge(ibv_qp_ex* qp, std::uint32_t lkey, std::uint64_t addr, std::uint32_t length) {
   const std::span<rxe::Sge> sges = builder_of(qp).sges(1);
   if (sges.empty()) return;
@@ -157,6 +159,7 @@ void set_wr_operations(Qp& qp) {
   qp.wr_send_imm = wr_send_imm;
   qp.wr_send_inv = wr_send_inv;
   qp.wr_set_ud_addr = wr_set_ud_addr;
+  qp.wr_set_xrc_srqn = wr_set_xrc_srqn;
   qp.wr_set_inline_data = wr_set_inline_data;
   qp.wr_set_inline_data_list = wr_set_inline_data_list;
   qp.wr_set_sge = wr_set_sge;

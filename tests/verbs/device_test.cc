@@ -151,8 +151,6 @@ TEST_CASE("what is not offered says EOPNOTSUPP, exactly", "[verbs]") {
     errno = 0;
     return right;
   };
-  ibv_xrcd_init_attr xrcd{};
-  CHECK(refused(ibv_open_xrcd(lab.context(), &xrcd)));
   ibv_wq_init_attr wq{};
   CHECK(refused(ibv_create_wq(lab.context(), &wq)));
   ibv_counters_init_attr counters{};

@@ -31,6 +31,8 @@ constexpr const char* kNodes = "dev/infiniband";  ///< stands for /dev/infiniban
 // The kernel's numbers of uverbs devices: their major, and the minor of the first.
 constexpr unsigned kUverbsMajor = 231;
 constexpr unsigned kUverbsMinor = 192;
+// rdma_cm is a misc device, whose minor the kernel chooses.
+constexpr const char* kRdmaCmNumber = "10:58";
 
 /// Counters that the kernel has for every port, beside the driver's own in hw_counters, and which of the engine's stand
 /// behind them. Data is counted in units of four bytes.
@@ -196,6 +198,8 @@ SysfsTree make_sysfs_tree(std::span<const runtime::DeviceDescription> devices, s
   tree.files["class/infiniband_verbs/abi_version"] = line("6");
   tree.links["class/misc/rdma_cm"] = "../../devices/virtual/misc/rdma_cm";
   tree.files["devices/virtual/misc/rdma_cm/abi_version"] = line("4");
+  tree.files["devices/virtual/misc/rdma_cm/dev"] = line(kRdmaCmNumber);
+  tree.files[fmt::format("{}/rdma_cm", kNodes)] = line(kRdmaCmNumber);
   tree.files["counters"] = counters_index(devices);
   for (const runtime::DeviceDescription& device : devices) describe_device(tree, device, gid_table_length);
   return tree;

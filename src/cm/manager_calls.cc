@@ -95,7 +95,7 @@ Result<void> Manager::send_req(TimePoint now, Id id, const ReqParam& param) {
   info.transport = param.transport;
   info.pkey = param.pkey;
   info.local_qpn = param.qpn;
-  info.send_psn = param.starting_psn;
+  info.receive_psn = param.starting_psn;
   info.responder_resources = param.responder_resources;
   info.initiator_depth = param.initiator_depth;
   info.path_mtu = param.path_mtu;
@@ -140,7 +140,7 @@ Result<void> Manager::send_rep(TimePoint now, Id id, const RepParam& param) {
   Connection& c = *next->connection;
   Info& info = c.info;
   info.local_qpn = param.qpn;
-  info.send_psn = param.starting_psn;
+  info.receive_psn = param.starting_psn;
   info.responder_resources = param.responder_resources;
   info.initiator_depth = param.initiator_depth;
 

@@ -156,7 +156,7 @@ void Manager::Impl::handle(TimePoint now, const Path& path, std::uint64_t tid, c
   info.pkey = req.pkey;
   info.remote_qpn = req.local_qpn;
   info.remote_qkey = req.local_qkey;
-  info.receive_psn = req.starting_psn;
+  info.send_psn = req.starting_psn;
   info.responder_resources = req.initiator_depth;
   info.initiator_depth = req.responder_resources;
   info.path_mtu = req.path_mtu;
@@ -212,7 +212,7 @@ void Manager::Impl::handle(TimePoint now, const Path& path, std::uint64_t, const
     info.remote_ca_guid = rep.local_ca_guid;
     info.remote_qpn = remote_qpn;
     info.remote_qkey = rep.local_qkey;
-    info.receive_psn = rep.starting_psn;
+    info.send_psn = rep.starting_psn;
     info.initiator_depth = rep.responder_resources;
     info.responder_resources = rep.initiator_depth;
     info.rnr_retry_count = rep.rnr_retry_count;

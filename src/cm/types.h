@@ -152,8 +152,8 @@ struct Info {
   std::uint32_t local_qpn = 0;
   std::uint32_t remote_qpn = 0;
   std::uint32_t remote_qkey = 0;
-  std::uint32_t send_psn = 0;            ///< ours
-  std::uint32_t receive_psn = 0;         ///< the peer's
+  std::uint32_t send_psn = 0;            ///< the first PSN of our QP: the peer chose it
+  std::uint32_t receive_psn = 0;         ///< the first PSN of the peer's QP: we chose it
   std::uint8_t responder_resources = 0;  ///< what our QP takes at a time: max_dest_rd_atomic
   std::uint8_t initiator_depth = 0;      ///< what our QP may have under way: max_rd_atomic
   std::uint8_t path_mtu = 0;             ///< code

@@ -2,11 +2,13 @@
 #include "verbs/process.h"
 
 #include <pthread.h>
+#include <sys/random.h>
 
 #include <iterator>
 #include <utility>
 
 #include "runtime/host.h"
+#include "verbs/rdma_cm/agent.h"
 
 namespace rocelab::verbs {
 
@@ -47,6 +49,16 @@ base::TextResult<std::span<const std::unique_ptr<Device>>> Process::devices() {
   return std::span<const std::unique_ptr<Device>>(devices_);
 }
 
+rdma_cm::Agent& Process::rdma_cm() {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  if (agent_ == nullptr) {
+    std::uint64_t seed = 0;
+    [[maybe_unused]] const ssize_t drawn = getrandom(&seed, sizeof(seed), 0);
+    agent_ = std::make_unique<rdma_cm::Agent>(seed);
+  }
+  return *agent_;
+}
+
 base::TextResult<rxe::VerbsDevice*> Process::HostOpener::open(std::uint32_t index) {
   const base::TextResult<runtime::LocalDevice*> opened = host_.open_device(index);
   if (!opened) return base::fail_text(opened.error());
@@ -58,6 +70,7 @@ void Process::after_fork_in_child() {
   inherited_.insert(inherited_.end(), std::make_move_iterator(devices_.begin()),
                     std::make_move_iterator(devices_.end()));
   devices_.clear();
+  static_cast<void>(agent_.release());  // its locks may be held by threads of the parent
   mutex_.unlock();
 }
 

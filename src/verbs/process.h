@@ -18,6 +18,10 @@
 
 namespace rocelab::verbs {
 
+namespace rdma_cm {
+class Agent;
+}
+
 class Process {
  public:
   static Process& instance();
@@ -27,6 +31,9 @@ class Process {
   /// The devices, the same objects at every call; they live as long as the process. A failure is a message for people:
   /// a mistake in the configuration.
   base::TextResult<std::span<const std::unique_ptr<Device>>> devices();
+
+  /// The rdma_cm device; one of its own in a child of fork().
+  rdma_cm::Agent& rdma_cm();
 
   // Around fork(): the child must find no lock held by a thread that it does not have, and no device.
   void before_fork() { mutex_.lock(); }
@@ -52,6 +59,7 @@ class Process {
   std::mutex mutex_;
   std::vector<std::unique_ptr<HostOpener>> openers_;  ///< of this process and, if it was forked, of its parents
   std::vector<std::unique_ptr<Device>> devices_;
+  std::unique_ptr<rdma_cm::Agent> agent_;           ///< once used
   std::vector<std::unique_ptr<Device>> inherited_;  ///< of the parents of this process; contexts still point to them
 };
 

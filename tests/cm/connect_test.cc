@@ -50,7 +50,7 @@ TEST_CASE("cm: a connection is made by REQ, REP and RTU, and both sides know the
   CHECK(request.path.destination_mac == wire::MacAddress{2, 0, 0, 0, 0, 2});
   cm::Info at_a = *pair.a.manager().info(request.id);
   CHECK(at_a.remote_qpn == 0x20011);
-  CHECK(at_a.receive_psn == 0x123456);
+  CHECK(at_a.send_psn == 0x123456);
   CHECK(at_a.responder_resources == 2);
   CHECK(at_a.initiator_depth == 4);
   CHECK(at_a.path_mtu == 5);
@@ -76,13 +76,13 @@ TEST_CASE("cm: a connection is made by REQ, REP and RTU, and both sides know the
   const cm::Info at_b = *pair.b.manager().info(pair.at_b);
   CHECK(at_b.state == State::kEstablished);
   CHECK(at_b.remote_qpn == 0x10011);
-  CHECK(at_b.receive_psn == 0x654321);
-  CHECK(at_b.send_psn == 0x123456);
+  CHECK(at_b.send_psn == 0x654321);
+  CHECK(at_b.receive_psn == 0x123456);
   CHECK(at_b.initiator_depth == 2);
   CHECK(at_b.responder_resources == 3);
   CHECK(at_b.rnr_retry_count == 6);
   CHECK(pair.a.state(request.id) == State::kEstablished);
-  CHECK(pair.a.manager().info(request.id)->send_psn == 0x654321);
+  CHECK(pair.a.manager().info(request.id)->receive_psn == 0x654321);
   CHECK(log.size() == 3);
   pair.network.run_for(Duration::s(200));
   CHECK(log.size() == 3);  // nothing is repeated that was answered

@@ -7,6 +7,8 @@ import sys
 
 DIRECTORIES = ["/usr/lib/x86_64-linux-gnu", "/usr/lib/aarch64-linux-gnu", "/usr/lib64", "/usr/lib"]
 
+PRIVATE = "ROCELAB_PRIVATE"  # the node of what our own preload shim uses
+
 
 def exported(library):
     """Names as readelf prints them: symbol@VERSION, symbol@@VERSION for the default one. The nodes themselves too."""
@@ -14,7 +16,7 @@ def exported(library):
                            check=True).stdout.splitlines()
     fields = [line.split() for line in lines]
     return {f[7] for f in fields if len(f) >= 8 and f[0].rstrip(":").isdigit() and f[6] != "UND"
-            and f[4] in ("GLOBAL", "WEAK")}
+            and f[4] in ("GLOBAL", "WEAK") and not f[7].endswith(PRIVATE)}
 
 
 def main():

@@ -19,6 +19,10 @@ static bool needs_mode(int flags) { return (flags & O_CREAT) != 0 || (flags & O_
 /// than a file of text is made when it is opened.
 static bool answered(bool redirected, const char* target, int flags, int* result) {
   if (!redirected) return false;
+  if (shim_is_rdma_cm(target)) {
+    *result = shim_open_rdma_cm(target, flags);
+    return true;
+  }
   *result = shim_open_device(target, flags);
   if (*result >= 0) return true;
   if ((flags & O_ACCMODE) != O_RDONLY || needs_mode(flags)) {

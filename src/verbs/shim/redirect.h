@@ -40,6 +40,11 @@ bool shim_device_number(const char* target, dev_t* number);
 /// answered by our libibverbs and not by a kernel. -1: `target` is no device.
 int shim_open_device(const char* target, int flags);
 
+/// Whether `target` (a path in the tree) is the one device that does something, rdma_cm; and a new descriptor for it
+/// (-1 and errno).
+bool shim_is_rdma_cm(const char* target);
+int shim_open_rdma_cm(const char* target, int flags);
+
 /// The next definition of a libc function behind this library. Does not return when there is none: nothing sensible
 /// could be done for the caller.
 void* shim_next(const char* name);

@@ -81,7 +81,7 @@ ibv_path_record packed_path(const Id& id) {
   record.pkey = htobe16(kPkey);
   record.qosclass_sl = htobe16(id.way.service_level);
   record.mtu = static_cast<std::uint8_t>(kExactly << 6 | static_cast<unsigned>(device.mtu));
-  record.rate = kExactly << 6 | cm::kRate100Gb;
+  record.rate = kExactly << 6 | cm::kPortRate;
   record.packetlifetime = kExactly << 6 | cm::kPacketLifeTime;
   return record;
 }
@@ -101,7 +101,7 @@ ib_user_path_rec user_path(const Id& id) {
   record.numb_path = 1;
   record.sl = id.way.service_level;
   record.mtu_selector = record.rate_selector = record.packet_life_time_selector = kExactly;
-  record.rate = cm::kRate100Gb;
+  record.rate = cm::kPortRate;
   record.packet_life_time = cm::kPacketLifeTime;
   return record;
 }

@@ -1,6 +1,7 @@
 // make_corpus FOLDER: what the fuzzers start from. FOLDER/frames gets every golden packet and one random packet of each
 // opcode in each encapsulation, a file each; FOLDER/captures the golden captures and small ones in the other formats;
-// FOLDER/scripts random scripts for the engine; FOLDER/topologies the sample files of tests/golden/sim, each behind a
+// FOLDER/scripts random scripts for the engine and for connections; FOLDER/mads a management datagram of each kind;
+// FOLDER/topologies the sample files of tests/golden/sim, each behind a
 // byte that names its format.
 #include <cstdio>
 #include <filesystem>
@@ -11,6 +12,7 @@
 
 #include "base/rng.h"
 #include "net/pcapng_writer.h"
+#include "tests/cm/random_message.h"
 #include "tests/net/capture_file.h"
 #include "tests/support/golden.h"
 #include "tests/support/random_packet.h"
@@ -77,6 +79,15 @@ void make_scripts(const std::filesystem::path& folder) {
   }
 }
 
+void make_mads(const std::filesystem::path& folder) {
+  base::Rng rng(3, "fuzz.mads");
+  for (std::size_t kind = 0; kind < test::kMessageKinds; ++kind) {
+    std::vector<std::byte> bytes(cm::kMadBytes);
+    cm::emit_mad({rng.next(), test::random_message(rng, kind)}, std::span<std::byte, cm::kMadBytes>(bytes));
+    save(folder / std::to_string(kind), bytes);
+  }
+}
+
 void make_topologies(const std::filesystem::path& folder) {
   for (const auto& entry : std::filesystem::directory_iterator(test::source_path("tests/golden/sim"))) {
     std::ifstream file(entry.path(), std::ios::binary);
@@ -101,13 +112,14 @@ int main(int argc, char** argv) {
     return 2;
   }
   const std::filesystem::path folder = argv[1];
-  for (const char* name : {"frames", "captures", "scripts", "topologies"}) {
+  for (const char* name : {"frames", "captures", "scripts", "mads", "topologies"}) {
     std::filesystem::remove_all(folder / name);
     std::filesystem::create_directories(folder / name);
   }
   rocelab::fuzz::make_frames(folder / "frames");
   rocelab::fuzz::make_captures(folder / "captures");
   rocelab::fuzz::make_scripts(folder / "scripts");
+  rocelab::fuzz::make_mads(folder / "mads");
   rocelab::fuzz::make_topologies(folder / "topologies");
   return 0;
 }

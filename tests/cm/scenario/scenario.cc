@@ -376,6 +376,8 @@ void Scenario::finish() {
     collect();
     settle();
     pass(Duration::s(20));
+    const auto waits = [](const auto& process) { return process->manager->next_timeout().has_value(); };
+    if (link_.empty() && std::none_of(processes_.begin(), processes_.end(), waits)) break;
   }
   for (const auto& process : processes_) {
     demand(process->manager->id_count() == 0, "in the end no id is left");

@@ -38,8 +38,7 @@ inline constexpr std::uint8_t kCmRetriesMax = 15;
 inline constexpr std::uint8_t kMraTimeout = 24;  ///< 69 s
 inline constexpr std::uint8_t kPacketLifeTime = 16;
 inline constexpr std::uint8_t kAckDelay = 15;
-inline constexpr std::uint8_t kRate100Gb = 16;  ///< code of an SA path record
-inline constexpr std::uint8_t kPortRate = 0;    ///< no other than the port's
+inline constexpr std::uint8_t kPortRate = 0;  ///< no other than the port's
 
 struct ReqParam {
   std::uint64_t service_id = 0;

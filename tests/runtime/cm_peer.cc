@@ -12,6 +12,7 @@
 #include <fmt/format.h>
 
 #include <cstdio>
+#include <cstdlib>
 #include <iostream>
 #include <sstream>
 #include <string>
@@ -46,14 +47,15 @@ std::string obey(runtime::Host& host, tests::CmEndpoint& endpoint, const std::st
 
 }  // namespace
 
-int main(int argc, char** argv) {
+int main() {
   auto config = runtime::load_config();
   if (!config) return std::puts(config.error().c_str()), 2;
   auto host = runtime::Host::create(std::move(*config));
   if (!host) return std::puts(host.error().c_str()), 2;
   auto device = (*host)->open_device(0);
   if (!device) return std::puts(device.error().c_str()), 2;
-  tests::CmEndpoint endpoint(**device, argc > 1 ? static_cast<std::uint8_t>(*argv[1] - '0') : std::uint8_t{3});
+  const char* const gid = std::getenv("CM_PEER_GID");
+  tests::CmEndpoint endpoint(**device, gid != nullptr ? static_cast<std::uint8_t>(*gid - '0') : std::uint8_t{3});
   for (std::string line; std::getline(std::cin, line);) {
     std::puts(obey(**host, endpoint, line).c_str());
     std::fflush(stdout);

@@ -1,7 +1,10 @@
 // Connection management between the processes of a host: who answers, what the dead leave behind, ports that all share.
+#include <sched.h>
+
 #include <csignal>
 #include <string>
 
+#include "base/rng.h"
 #include "tests/runtime/peer_process.h"
 #include "tests/runtime/temporary_directory.h"
 #include "tests/support/catch.h"
@@ -24,6 +27,61 @@ TEST_CASE("connections: two processes connect, write, and part", "[runtime][conn
   CHECK(client.ask("disconnect 0") == "DREP received");
   CHECK(server.ask("await-end 0") == "DREQ received");
   CHECK(server.finish() == 0);
+  CHECK(client.finish() == 0);
+}
+
+TEST_CASE("connections: by each entry of the GID table", "[runtime][connections]") {
+  const std::string gid = GENERATE("0", "1", "2");
+  TemporaryDirectory where;
+  PeerProcess server(where.path(), {{"CM_PEER_GID", gid}}), client(where.path(), {{"CM_PEER_GID", gid}});
+  REQUIRE(server.ask("listen 7174") == "7174");
+  server.tell("accept");
+  CHECK(client.ask("connect 7174") == "ok");
+  CHECK(server.hear() == "ok");
+  CHECK(client.ask("write 0 5000") == "ok");
+  CHECK(client.ask("disconnect 0") == "DREP received");
+}
+
+TEST_CASE("connections: frames may be lost on the way", "[runtime][connections]") {
+  TemporaryDirectory where;
+  const PeerProcess::Variables lossy = {{"ROCELAB_FAULTS", "seed=1,loss=100000,duplicate=50000"}};
+  PeerProcess server(where.path(), lossy), client(where.path(), lossy);
+  REQUIRE(server.ask("listen 7174") == "7174");
+  for (int i = 0; i < 5; ++i) {
+    server.tell("accept");
+    CHECK(client.ask("connect 7174") == "ok");
+    CHECK(server.hear() == "ok");
+    CHECK(client.ask("write " + std::to_string(i) + " 5000") == "ok");
+    const std::string end = client.ask("disconnect " + std::to_string(i));
+    CHECK((end == "DREP received" || end == "DREQ received"));
+  }
+}
+
+TEST_CASE("connections: a server killed at any moment leaves a client that goes on", "[runtime][connections]") {
+  TemporaryDirectory where;
+  PeerProcess client(where.path());
+  base::Rng rng(1, "connections");
+  int number = 0;
+  for (int round = 0; round < 15; ++round) {
+    PeerProcess server(where.path());
+    REQUIRE(server.ask("listen 2000") == "2000");
+    server.tell("accept");
+    client.tell("connect 2000");
+    for (std::uint64_t i = rng.below(3000); i > 0; --i) sched_yield();
+    server.finish(SIGKILL);
+    const std::string said = client.hear();
+    INFO(round << ": " << said);
+    REQUIRE_FALSE(said.empty());
+    if (said == "ok") CHECK(client.ask("await-end " + std::to_string(number)) == "DREQ received");
+    ++number;
+    PeerProcess next(where.path());
+    REQUIRE(next.ask("listen 2000") == "2000");
+    next.tell("accept");
+    CHECK(client.ask("connect 2000") == "ok");
+    CHECK(next.hear() == "ok");
+    CHECK(client.ask("write " + std::to_string(number) + " 100") == "ok");
+    ++number;
+  }
   CHECK(client.finish() == 0);
 }
 

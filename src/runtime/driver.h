@@ -84,6 +84,8 @@ class Driver final : public ForkListener {
   /// Frames on the uplink carry their receiver's MAC address.
   bool uplink_has_macs() const { return config_.port != PortKind::kUdp; }
   std::span<const DeviceDescription> descriptions() const { return descriptions_; }
+  /// See TxPath; under the lock.
+  bool meet_everybody(TimePoint now) { return tx_.meet_everybody(now); }
 
  private:
   Driver(const Config& config, std::span<const DeviceDescription> descriptions, RunDirectory directory, HostPage page,

@@ -2,6 +2,7 @@
 #include "runtime/local_device.h"
 
 #include <net/if.h>
+#include <poll.h>
 
 #include <utility>
 
@@ -11,6 +12,12 @@
 #include "runtime/identity.h"
 
 namespace rocelab::runtime {
+
+namespace {
+
+constexpr int kMeetingTriesMax = 1000, kMeetingPauseMs = 1;
+
+}  // namespace
 
 namespace {
 
@@ -76,6 +83,15 @@ std::size_t LocalDevice::poll_cq(rxe::CqId cq, std::span<rxe::Completion> out) {
   }
   driver_.leave_poll();
   return count;
+}
+
+void LocalDevice::meet_everybody() {
+  for (int tries = 0; tries < kMeetingTriesMax; ++tries) {
+    const auto on_the_way =
+        with_engine([&](rxe::Device&, TimePoint now) -> Result<bool> { return driver_.meet_everybody(now); });
+    if (!on_the_way || !*on_the_way) return;
+    poll(nullptr, 0, kMeetingPauseMs);
+  }
 }
 
 base::TextResult<ConnectionService*> LocalDevice::connections() { return driver_.connections(*this); }

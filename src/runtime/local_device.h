@@ -52,6 +52,9 @@ class LocalDevice final : public rxe::VerbsDevice {
   /// inside the engine, until a CQ has been armed for the first time: a program that then sleeps relies on an empty
   /// poll having seen everything.
   std::size_t poll_cq(rxe::CqId cq, std::span<rxe::Completion> out) override;
+  /// Makes the links to the other processes of the host before a packet needs them, and waits for them (a second at
+  /// most): a program that sends a datagram to a group and ends must not lose it.
+  void meet_everybody();
   /// Connection management of this device, made at first use; the same object on every call.
   base::TextResult<ConnectionService*> connections();
 

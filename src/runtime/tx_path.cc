@@ -118,6 +118,15 @@ bool TxPath::transmit(const wire::Packet& packet) {
   return to_peer(slot, packet);
 }
 
+bool TxPath::meet_everybody(TimePoint now) {
+  bool on_the_way = false;
+  page_.for_each_peer([&](std::uint32_t slot, std::uint32_t) {
+    Link* link = nullptr;
+    on_the_way = links_.find(slot, now, link) == Links::Answer::kWait || on_the_way;
+  });
+  return on_the_way;
+}
+
 void TxPath::flush(TimePoint now) {
   links_.flush(now);
   if (loopback_.backlog != 0) looped_ = loopback_.flush(now) != 0 || looped_;

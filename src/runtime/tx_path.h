@@ -29,6 +29,8 @@ class TxPath final : public rxe::TxSink {
   /// To be called before packets are offered.
   void begin(TimePoint now) { now_ = now, blocked_ = false; }
   bool transmit(const wire::Packet& packet) override;
+  /// Starts what links to other processes of the host are missing; true while one of them is on its way.
+  bool meet_everybody(TimePoint now);
   /// Sends what was taken. Peers that sleep are woken.
   void flush(TimePoint now);
   /// A packet was not taken since begin(): its port is full or its link not up yet.

@@ -25,6 +25,7 @@ Result<void> Agent::join(File& file, const Command& command, const rdma_ucm_join
   }
   const auto mac = port->device.resolve(*group, sgid_index);
   if (!mac) return tl::make_unexpected(mac.error());
+  port->device.meet_everybody();
   rdma_ucm_create_id_resp reply{};
   {
     const std::lock_guard<std::mutex> lock(mutex_);

@@ -12,7 +12,8 @@ namespace {
 
 constexpr std::uint8_t kPortNumber = 1;
 constexpr std::uint16_t kPkey = 0xffff;
-constexpr std::uint8_t kExactly = 2;  ///< selector of an SA record's MTU, rate and life time
+constexpr std::uint8_t kExactly = 2;     ///< selector of an SA record's MTU, rate and life time
+constexpr std::uint8_t kRate100Gb = 16;  // of an SA record
 constexpr std::uint32_t kFlowLabelMask = 0xf'ffff;
 
 bool has_path(const Id& id) { return id.state == State::kRouteResolved || id.cm.has_value(); }
@@ -81,7 +82,7 @@ ibv_path_record packed_path(const Id& id) {
   record.pkey = htobe16(kPkey);
   record.qosclass_sl = htobe16(id.way.service_level);
   record.mtu = static_cast<std::uint8_t>(kExactly << 6 | static_cast<unsigned>(device.mtu));
-  record.rate = kExactly << 6 | cm::kPortRate;
+  record.rate = kExactly << 6 | kRate100Gb;
   record.packetlifetime = kExactly << 6 | cm::kPacketLifeTime;
   return record;
 }
@@ -101,7 +102,7 @@ ib_user_path_rec user_path(const Id& id) {
   record.numb_path = 1;
   record.sl = id.way.service_level;
   record.mtu_selector = record.rate_selector = record.packet_life_time_selector = kExactly;
-  record.rate = cm::kPortRate;
+  record.rate = kRate100Gb;
   record.packet_life_time = cm::kPacketLifeTime;
   return record;
 }

@@ -26,6 +26,8 @@ constexpr Option kOptions[] = {
     {"--interface", "ROCELAB_INTERFACE", "NAME", "Network interface of --port af_packet, udp", false},
     {"--addresses", "ROCELAB_ADDRESSES", "LIST", "IPv4 and IPv6 addresses: a,b for one device; a,b;c for two", false},
     {"--pcap", "ROCELAB_PCAP", "FILE", "Record every frame in this pcapng file (%p: process id)", true},
+    {"--limits", "ROCELAB_LIMITS", "LIST", "Objects the host may have: qp=100,memory=64M (docs/configuration.md)",
+     false},
     {"--log", "ROCELAB_LOG", "LEVEL", "off, error, warn, info or debug", false},
 };
 

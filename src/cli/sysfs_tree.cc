@@ -131,6 +131,8 @@ void describe_device(SysfsTree& tree, const runtime::DeviceDescription& device, 
   tree.files[folder + "/node_desc"] = line(device.name);
   tree.files[folder + "/fw_ver"] = line(std::string(runtime::kFirmwareVersion));
   tree.files[folder + "/hca_type"] = line("rocelab");
+  tree.files[folder + "/board_id"] = line("rocelab");
+  tree.files[folder + "/hw_rev"] = line(fmt::format("{:#x}", runtime::kHardwareVersion));
   describe_port(tree, folder + "/ports/1", device, gid_table_length);
 
   // What `device` leads to on hardware: the PCI function. Ours is virtual and belongs to no NUMA node.
@@ -196,6 +198,8 @@ std::string guid_text(std::span<const std::uint8_t> guid) { return groups(guid);
 SysfsTree make_sysfs_tree(std::span<const runtime::DeviceDescription> devices, std::size_t gid_table_length) {
   SysfsTree tree;
   tree.files["class/infiniband_verbs/abi_version"] = line("6");
+  // No umadN: management datagrams are not to be had this way. Tools that only look (ibstat) want the version.
+  tree.files["class/infiniband_mad/abi_version"] = line("5");
   tree.links["class/misc/rdma_cm"] = "../../devices/virtual/misc/rdma_cm";
   tree.files["devices/virtual/misc/rdma_cm/abi_version"] = line("4");
   tree.files["devices/virtual/misc/rdma_cm/dev"] = line(kRdmaCmNumber);

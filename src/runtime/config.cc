@@ -155,6 +155,13 @@ Outcome set_faults(Config& config, std::string_view text) {
   return kGood;
 }
 
+Outcome set_limits(Config& config, std::string_view text) {
+  auto limits = parse_limits(text);
+  if (!limits) return limits.error();
+  config.limits = *limits;
+  return kGood;
+}
+
 Outcome set_log(Config& config, std::string_view text) {
   static constexpr std::array<std::pair<std::string_view, LogLevel>, 5> kChoices = {{{"off", LogLevel::kOff},
                                                                                      {"error", LogLevel::kError},
@@ -190,7 +197,7 @@ Outcome set_vendor_part_id(Config& config, std::string_view text) {
   return kGood;
 }
 
-constexpr std::array<Knob, 13> kKnobs = {{
+constexpr std::array<Knob, 14> kKnobs = {{
     {{"run_dir", "ROCELAB_RUN_DIR", "an absolute path"}, Form::kText, set_run_dir},
     {{"devices", "ROCELAB_DEVICES", "a whole number from 1 to 8"}, Form::kInteger, set_devices},
     {{"mtu", "ROCELAB_MTU", "one of 256, 512, 1024, 2048, 4096"}, Form::kInteger, set_mtu},
@@ -205,6 +212,10 @@ constexpr std::array<Knob, 13> kKnobs = {{
     {{"faults", "ROCELAB_FAULTS", "seed=N and any of loss, corrupt, duplicate, reorder, delay in ppm, delay_frames"},
      Form::kText,
      set_faults},
+    {{"limits", "ROCELAB_LIMITS",
+      "NAME=NUMBER and commas; names qp, cq, mr, mw, pd, srq, ah, objects, memory (bytes, or with K, M, G)"},
+     Form::kText,
+     set_limits},
     {{"log", "ROCELAB_LOG", "one of off, error, warn, info, debug"}, Form::kText, set_log},
     {{"progress", "ROCELAB_PROGRESS", "one of auto, thread, poll"}, Form::kText, set_progress},
     {{"ring_slots", "ROCELAB_RING_SLOTS", "a power of two from 64 to 16384"}, Form::kInteger, set_ring_slots},

@@ -15,6 +15,7 @@
 #include "base/result.h"
 #include "net/fault_port.h"
 #include "runtime/facts.h"
+#include "runtime/limits.h"
 #include "rxe/types.h"
 #include "wire/gid.h"
 
@@ -48,6 +49,7 @@ struct Config {
   std::vector<std::vector<wire::Gid>> addresses;  ///< per device; empty: the defaults of identity.h
   std::string pcap;                               ///< pcapng file that records every frame; empty: none
   std::optional<net::FaultOptions> faults;        ///< what every port does to the frames it sends
+  Limits limits;                                  ///< on a device's objects, for all processes of the host together
   LogLevel log = LogLevel::kWarn;
   ProgressMode progress = ProgressMode::kAuto;
   std::uint32_t ring_slots = 256;  ///< frames a link between two processes holds; power of two, 64..16384

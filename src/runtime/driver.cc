@@ -131,6 +131,9 @@ base::TextResult<LocalDevice*> Driver::open(const DeviceDescription& description
   options.qpn_first = page_.slot() * kQpnsOfSlot + description.index * share;
   options.qpn_count = share - 1;
   options.limits.max_qp = options.qpn_count;
+  lower(options.limits, config_.limits);
+  accounts_[description.index] = std::make_unique<Account>(page_, description.index, config_.limits);
+  options.quota = accounts_[description.index].get();
   options.port_mtu = description.mtu;
   options.congestion_control = config_.congestion_control;
   std::unique_ptr<LocalDevice> device(new LocalDevice(*this, description, options));

@@ -160,7 +160,8 @@ class Driver final : public ForkListener {
   ProgressPolicy policy_;
   std::unique_ptr<net::Port> loopback_;
   std::unique_ptr<net::Port> uplink_;
-  std::unique_ptr<CmPage> cm_page_;  ///< once a device's connection management is used
+  std::unique_ptr<CmPage> cm_page_;                             ///< once a device's connection management is used
+  std::array<std::unique_ptr<Account>, kDevicesMax> accounts_;  ///< of the devices; outlive them
   std::array<std::unique_ptr<LocalDevice>, kDevicesMax> devices_;
   std::vector<LocalDevice*> open_;
   std::vector<ConnectionService*> connection_services_;  ///< owned by their devices

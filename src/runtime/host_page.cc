@@ -19,7 +19,7 @@ namespace rocelab::runtime {
 
 namespace {
 
-constexpr std::uint64_t kMagic = 0x726f'6365'6c61'6231;  // "rocelab1": the last character is the page's version
+constexpr std::uint64_t kMagic = 0x726f'6365'6c61'6232;  // "rocelab2": the last character is the page's version
 constexpr std::uint32_t kUsersByte = kSlotsMax + 1;      ///< locked by all who have the page open
 constexpr int kClaimLockTriesMax = 500;                  ///< 10 ms apart: longer than any claim, short of for ever
 
@@ -30,6 +30,7 @@ struct alignas(64) Slot {
   std::array<std::atomic<char>, 16> command{};
   alignas(64) std::atomic<std::uint32_t> sleeps{0};  ///< odd while asleep; a line of its own, peers read it a lot
   alignas(64) std::array<std::atomic<std::uint64_t>, kCountersMax> counters{};
+  std::array<std::atomic<std::uint64_t>, kUsageMax> usage{};
 };
 static_assert(std::atomic<std::uint64_t>::is_always_lock_free);
 
@@ -170,6 +171,7 @@ base::TextResult<std::uint32_t> HostPage::claim() {
     slot.pid.store(static_cast<std::uint32_t>(getpid()));
     slot.sleeps.store(0);
     for (auto& counter : slot.counters) counter.store(0, std::memory_order_relaxed);
+    for (auto& number : slot.usage) number.store(0, std::memory_order_relaxed);
     char command[17] = {};
     if (const int comm = ::open("/proc/self/comm", O_RDONLY | O_CLOEXEC); comm >= 0) {
       if (read(comm, command, sizeof(command) - 1) < 0) command[0] = '\0';
@@ -191,6 +193,7 @@ void HostPage::clear(std::uint32_t slot) {
   for (std::size_t i = 0; i < kCountersMax; ++i) {
     page_->retired[i].fetch_add(dead.counters[i].exchange(0, std::memory_order_relaxed), std::memory_order_relaxed);
   }
+  for (auto& number : dead.usage) number.store(0, std::memory_order_relaxed);
   dead.occupied.store(0);
   page_->occupied[slot / 64].fetch_and(~(1ull << slot % 64));
 }
@@ -256,6 +259,22 @@ std::optional<std::uint32_t> HostPage::sleep_of(std::uint32_t slot) const {
   const std::uint32_t number = page_->slots[slot & kSlotsMax].sleeps.load(std::memory_order_relaxed);
   if ((number & 1u) == 0) return std::nullopt;
   return number;
+}
+
+void HostPage::add_usage(std::size_t index, std::int64_t amount) noexcept {
+  auto& number = page_->slots[slot_].usage[index];  // read-modify-write, so that of two who race one sees both
+  number.fetch_add(static_cast<std::uint64_t>(amount), std::memory_order_seq_cst);
+}
+
+std::uint64_t HostPage::usage(std::size_t index, bool bury_dead) {
+  if (bury_dead) {
+    for_each_peer([this](std::uint32_t slot, std::uint32_t generation) {
+      if (!is_alive(slot, generation)) bury(slot, generation);
+    });
+  }
+  std::uint64_t sum = page_->slots[slot_].usage[index].load();
+  for_each_peer([&](std::uint32_t slot, std::uint32_t) { sum += page_->slots[slot].usage[index].load(); });
+  return sum;
 }
 
 void HostPage::publish(std::span<const std::uint64_t> counters) {

@@ -25,6 +25,7 @@ namespace rocelab::runtime {
 
 inline constexpr std::uint32_t kSlotsMax = 255;
 inline constexpr std::size_t kCountersMax = 384;
+inline constexpr std::size_t kUsageMax = 64;  ///< numbers of objects: kDevicesMax devices, rxe::kResourceCount of each
 
 /// A slot as others see it.
 struct SlotView {
@@ -83,6 +84,12 @@ class HostPage {
   /// Nothing when the process is awake, else the number of its sleep: one wake-up per number suffices. Call after a
   /// sequentially consistent fence that follows the write the sleeper must see.
   std::optional<std::uint32_t> sleep_of(std::uint32_t slot) const;
+
+  // --- usage: how many objects a process has now; nothing is left of it when it ends --------------------------------
+  /// Changes one of our own slot's numbers.
+  void add_usage(std::size_t index, std::int64_t amount) noexcept;
+  /// The sum over all processes. With `bury_dead` those that ended without a word are asked for and buried first.
+  std::uint64_t usage(std::size_t index, bool bury_dead);
 
   // --- counters ----------------------------------------------------------------------------------------------------
   void publish(std::span<const std::uint64_t> counters);

@@ -5,6 +5,7 @@
 
 #include "rxe/device_impl.h"
 #include "rxe/qp_lifecycle.h"
+#include "rxe/quota.h"
 
 namespace rocelab::rxe {
 
@@ -162,6 +163,8 @@ void furnish(Engine& engine, Qp& qp, const QpInit& init) {
 Result<Qpn> Device::create_qp(QpInit& init) {
   Engine& engine = *impl_;
   if (const auto checked = check_init(engine, init); !checked) return tl::make_unexpected(checked.error());
+  Charge charge(engine.options.quota);
+  if (const auto charged = charge.take(Resource::kQp); !charged) return tl::make_unexpected(charged.error());
   Qpn qpn = kGsiQpn;
   if (init.type != QpType::kGsi) {
     const auto number = init.number != 0 ? wanted_qpn(engine, init.number) : free_qpn(engine);
@@ -181,6 +184,7 @@ Result<Qpn> Device::create_qp(QpInit& init) {
     engine.qps[index] = std::move(created);
   }
   ++engine.qp_count;
+  charge.keep();
   return qpn;
 }
 
@@ -201,6 +205,7 @@ Result<void> Device::destroy_qp(Qpn qpn) {
   if (furniture.xrcd) engine.xrc_domains.remove_user(qp->xrcd);
   if (furniture.pd) engine.pds.remove_user(qp->pd);
   --engine.qp_count;
+  give_back(engine.options.quota, Resource::kQp);
   (qpn == kGsiQpn && qp == engine.gsi.get() ? engine.gsi : engine.qps[qpn - engine.options.qpn_first]).reset();
   return {};
 }

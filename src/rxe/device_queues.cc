@@ -2,6 +2,7 @@
 #include <cerrno>
 
 #include "rxe/device_impl.h"
+#include "rxe/quota.h"
 #include "rxe/xrc.h"
 
 namespace rocelab::rxe {
@@ -26,8 +27,11 @@ Result<CqId> Device::create_cq(std::uint32_t cqe_min, void* user) {
   if (const auto checked = check_cqe(cqe_min, impl_->options.limits); !checked) {
     return tl::make_unexpected(checked.error());
   }
+  Charge charge(impl_->options.quota);
+  if (const auto charged = charge.take(Resource::kCq); !charged) return tl::make_unexpected(charged.error());
   const auto id = impl_->cqs.emplace(cqe_min, user, impl_->events, impl_->queue_storage());
   if (!id) return tl::make_unexpected(id.error());
+  charge.keep();
   return CqId{*id};
 }
 
@@ -36,6 +40,7 @@ Result<void> Device::destroy_cq(CqId cq) {
   if (queue == nullptr) return no_such_cq();
   if (queue->users() != 0) return base::fail(EBUSY, "a QP uses the completion queue");
   impl_->cqs.erase(static_cast<std::uint32_t>(cq));
+  give_back(impl_->options.quota, Resource::kCq);
   return {};
 }
 
@@ -81,8 +86,11 @@ Result<SrqId> Device::create_srq(PdId pd, SrqAttr& attr, void* user) {
   if (const auto checked = SharedReceiveQueue::check(attr, impl_->options.limits); !checked) {
     return tl::make_unexpected(checked.error());
   }
+  Charge charge(impl_->options.quota);
+  if (const auto charged = charge.take(Resource::kSrq); !charged) return tl::make_unexpected(charged.error());
   const auto id = impl_->srqs.emplace(pd, attr, user, impl_->events);
   if (!id) return tl::make_unexpected(id.error());
+  charge.keep();
   impl_->pds.add_user(pd);
   attr = impl_->srqs.find(*id)->attr();
   return SrqId{*id};
@@ -111,6 +119,7 @@ Result<void> Device::destroy_srq(SrqId srq) {
   }
   impl_->pds.remove_user(queue->pd());
   impl_->srqs.erase(static_cast<std::uint32_t>(srq));
+  give_back(impl_->options.quota, Resource::kSrq);
   return {};
 }
 
@@ -126,8 +135,11 @@ Result<AhId> Device::create_ah(PdId pd, const AddressVector& av) {
   if (!impl_->pds.valid(pd)) return base::fail(EINVAL, "no such protection domain");
   const auto path = make_path(impl_->gids, av, {.source_mac = impl_->options.mac, .use = PathUse::kDatagram});
   if (!path) return tl::make_unexpected(path.error());
+  Charge charge(impl_->options.quota);
+  if (const auto charged = charge.take(Resource::kAh); !charged) return tl::make_unexpected(charged.error());
   const auto id = impl_->ahs.emplace(AddressHandle{pd, av, *path});
   if (!id) return tl::make_unexpected(id.error());
+  charge.keep();
   impl_->pds.add_user(pd);
   return AhId{*id};
 }
@@ -137,6 +149,7 @@ Result<void> Device::destroy_ah(AhId ah) {
   if (handle == nullptr) return base::fail(EINVAL, "no such address handle");
   impl_->pds.remove_user(handle->pd);
   impl_->ahs.erase(static_cast<std::uint32_t>(ah));
+  give_back(impl_->options.quota, Resource::kAh);
   return {};
 }
 

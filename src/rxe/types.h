@@ -361,12 +361,15 @@ struct SelectiveParameters {
   std::uint32_t reorder_packets = 1;
 };
 
+class Quota;  // rxe/quota.h
+
 struct DeviceOptions {
   std::uint64_t seed;  ///< no default: the owner says where chance comes from
   wire::MacAddress mac{};
   std::array<std::uint8_t, 8> node_guid{};
   DeviceAttr limits;
-  Qpn qpn_first = 0x100;  ///< QPNs handed out are [qpn_first, qpn_first + qpn_count)
+  Quota* quota = nullptr;  ///< outlives the device; nullptr: nobody else counts
+  Qpn qpn_first = 0x100;   ///< QPNs handed out are [qpn_first, qpn_first + qpn_count)
   std::uint32_t qpn_count = 0x1000;
   std::uint32_t qpn_reserved = 0;  ///< the first of these are given only to those who ask for them by QpInit::number
   PathMtu port_mtu = PathMtu::k4096;

@@ -48,6 +48,7 @@ class Command(unittest.TestCase):
                                         ("--devices", "many", "1 to 8"), ("--port", "pigeon", "host, af_packet"),
                                         ("--interface", "much-too-long-for-one", "1 to 15"),
                                         ("--log", "loud", "off, error, warn, info, debug"),
+                                        ("--limits", "qp=many", "objects, memory"),
                                         ("--addresses", "1.2.3", "IPv4 or IPv6"), ("--mtu", "", "empty")):
             with self.subTest(option=option, value=value):
                 self.refused(2, [option, value, expected], "run", option, value, "--", "true")

@@ -114,6 +114,20 @@ TEST_CASE("config: an interface and faults by variable", "[runtime][config]") {
   CHECK(faulty->faults->loss_ppm == 1000);
 }
 
+TEST_CASE("config: limits are a list of names and numbers, each once", "[runtime][config]") {
+  const auto good = load_config(Environment{{"ROCELAB_LIMITS", "qp=0,memory=3M,objects=7"}});
+  REQUIRE(good.has_value());
+  CHECK(good->limits.of[static_cast<std::size_t>(rxe::Resource::kQp)] == 0);
+  CHECK(good->limits.of[static_cast<std::size_t>(rxe::Resource::kRegisteredBytes)] == 3u << 20);
+  CHECK(good->limits.of[static_cast<std::size_t>(rxe::Resource::kCq)] == Limits::kNone);
+  CHECK(good->limits.objects == 7);
+  for (const char* text : {"qp", "qp=", "qp=-1", "qp=1K", "qp=1,qp=2", "qps=1", "qp=1,", ",qp=1", "memory=M",
+                           "memory=1T", "memory=99999999999999999999", "memory=99999999999999999G", "qp=1 cq=2"}) {
+    CAPTURE(text);
+    CHECK_FALSE(load_config(Environment{{"ROCELAB_LIMITS", text}}).has_value());
+  }
+}
+
 TEST_CASE("config: an empty variable counts as not set", "[runtime][config]") {
   for (const KnobDescription& knob : knobs()) {
     CHECK(load_config(Environment{{std::string(knob.variable), ""}}).has_value());

@@ -19,10 +19,12 @@ inline constexpr std::uint32_t kMwBind = 1u << 4;
 inline constexpr std::uint32_t kZeroBased = 1u << 5;
 inline constexpr std::uint32_t kOnDemand = 1u << 6;
 inline constexpr std::uint32_t kHugeTlb = 1u << 7;
+inline constexpr std::uint32_t kFlushGlobal = 1u << 8;
+inline constexpr std::uint32_t kFlushPersistent = 1u << 9;
 inline constexpr std::uint32_t kRelaxedOrdering = 1u << 20;
 inline constexpr std::uint32_t kRemote = kRemoteWrite | kRemoteRead | kRemoteAtomic;
-inline constexpr std::uint32_t kAll =
-    kLocalWrite | kRemote | kMwBind | kZeroBased | kOnDemand | kHugeTlb | kRelaxedOrdering;
+inline constexpr std::uint32_t kAll = kLocalWrite | kRemote | kMwBind | kZeroBased | kOnDemand | kHugeTlb |
+                                      kFlushGlobal | kFlushPersistent | kRelaxedOrdering;
 }  // namespace access
 
 enum class RegionKind : std::uint8_t {

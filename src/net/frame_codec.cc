@@ -30,6 +30,7 @@ constexpr std::array<std::uint8_t, 256> make_extension_sizes() {
     std::size_t size = 0;
     if (has_xrceth(opcode)) size += wire::XrcEth::kSize;
     if (has_deth(opcode)) size += wire::Deth::kSize;
+    if (has_feth(opcode)) size += wire::Feth::kSize;
     if (has_reth(opcode)) size += wire::Reth::kSize;
     if (has_atomic_eth(opcode)) size += wire::AtomicEth::kSize;
     if (has_aeth(opcode)) size += wire::Aeth::kSize;
@@ -92,8 +93,11 @@ std::byte* append(const Header& header, std::byte* out) {
 std::byte* emit_extensions(const Packet& packet, std::byte* out) {
   using namespace wire::detail;
   const std::uint32_t bits = opcode_bits(packet.bth.opcode);
-  if (bits & kXrcEth) out = append(packet.xrc_eth, out);
-  if (bits & kDeth) out = append(packet.deth, out);
+  if (bits & (kXrcEth | kDeth | kFeth)) [[unlikely]] {
+    if (bits & kXrcEth) out = append(packet.xrc_eth, out);
+    if (bits & kDeth) out = append(packet.deth, out);
+    if (bits & kFeth) out = append(packet.feth, out);
+  }
   if (bits & kReth) out = append(packet.reth, out);
   if (bits & kAtomicEth) out = append(packet.atomic_eth, out);
   if (bits & kAeth) out = append(packet.aeth, out);
@@ -117,8 +121,11 @@ const std::byte* take(Header& header, const std::byte* from) {
 void parse_extensions(const std::byte* from, Packet& packet) {
   using namespace wire::detail;
   const std::uint32_t bits = opcode_bits(packet.bth.opcode);
-  if (bits & kXrcEth) from = take(packet.xrc_eth, from);
-  if (bits & kDeth) from = take(packet.deth, from);
+  if (bits & (kXrcEth | kDeth | kFeth)) [[unlikely]] {
+    if (bits & kXrcEth) from = take(packet.xrc_eth, from);
+    if (bits & kDeth) from = take(packet.deth, from);
+    if (bits & kFeth) from = take(packet.feth, from);
+  }
   if (bits & kReth) from = take(packet.reth, from);
   if (bits & kAtomicEth) from = take(packet.atomic_eth, from);
   if (bits & kAeth) from = take(packet.aeth, from);

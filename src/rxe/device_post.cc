@@ -32,7 +32,10 @@ constexpr std::uint32_t kInlineOpcodes =
 bool supported(const Qp& qp, SendOpcode opcode) {
   if (qp.type == QpType::kXrcRecv) return false;
   if (opcode == SendOpcode::kRegMr) return !qp.is_datagram();
-  if (opcode > SendOpcode::kSendWithInv) return false;
+  if (opcode > SendOpcode::kSendWithInv) {
+    const bool confirmed = opcode == SendOpcode::kFlush || opcode == SendOpcode::kAtomicWrite;
+    return confirmed && qp.type == QpType::kRc && qp.selective == nullptr;
+  }
   const std::uint32_t permitted = qp.reliable ? kRcOpcodes : qp.type == QpType::kUc ? kUcOpcodes : kDatagramOpcodes;
   return (permitted & bit(opcode)) != 0;
 }
@@ -45,6 +48,15 @@ void copy_operands(const Qp& qp, const SendRequest& request, SendWqe& wqe) {
       [[fallthrough]];
     case SendOpcode::kLocalInv:
       wqe.immediate = request.invalidate_rkey;
+      break;
+    case SendOpcode::kFlush:
+      wqe.remote = {request.remote_addr, request.flush.length,
+                    static_cast<std::uint64_t>(request.flush.selectivity) << 4 | request.flush.placement, request.rkey,
+                    0};
+      break;
+    case SendOpcode::kAtomicWrite:
+      wqe.remote = {request.remote_addr, request.compare_add, 0, request.rkey, 0};
+      wqe.length = kAtomicBytes;
       break;
     case SendOpcode::kBindMw:
       std::construct_at(&wqe.bind, request.bind);
@@ -72,6 +84,7 @@ base::Error refuse_pieces(bool is_inline) {
 bool pieces_fit(const Qp& qp, const SendRequest& request, std::uint64_t length) {
   if ((request.flags & send_flag::kInline) == 0) [[likely]]
     return request.sges.size() <= qp.attr.cap.max_send_sge;
+  if (request.opcode == SendOpcode::kAtomicWrite) return length <= qp.attr.cap.max_inline_data;
   return length <= qp.attr.cap.max_inline_data && request.opcode <= SendOpcode::kSendWithInv &&
          (kInlineOpcodes & bit(request.opcode)) != 0;
 }
@@ -86,7 +99,13 @@ base::Error check_operands(const Engine& engine, const Qp& qp, const SendRequest
   const bool atomic =
       request.opcode == SendOpcode::kAtomicCmpAndSwp || request.opcode == SendOpcode::kAtomicFetchAndAdd;
   if (atomic && length != kAtomicBytes) return {EINVAL, "an atomic's result is 8 bytes"};
-  if ((atomic || request.opcode == SendOpcode::kRdmaRead) && qp.attr.max_rd_atomic == 0) {
+  if (request.opcode == SendOpcode::kAtomicWrite && length != kAtomicBytes &&
+      (!request.sges.empty() || (request.flags & send_flag::kInline) != 0)) {
+    return {EINVAL, "an atomic write has 8 bytes"};
+  }
+  if (request.opcode == SendOpcode::kFlush && !request.sges.empty()) return {EINVAL, "a FLUSH has no data"};
+  const bool confirmed = request.opcode == SendOpcode::kFlush || request.opcode == SendOpcode::kAtomicWrite;
+  if ((atomic || confirmed || request.opcode == SendOpcode::kRdmaRead) && qp.attr.max_rd_atomic == 0) {
     return {EINVAL, "the QP was connected with max_rd_atomic 0"};
   }
   return {};

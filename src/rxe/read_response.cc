@@ -43,6 +43,10 @@ AnswerVerdict check_read_response(const SendWqe& wqe, bool selective, std::uint3
 
 AnswerVerdict accept_answer(Engine& engine, Qp& qp, SendWqe& wqe, std::uint64_t position, std::uint32_t index,
                             const wire::Packet& packet) {
+  if (wqe.is_confirmed()) [[unlikely]] {
+    const bool empty = packet.bth.opcode == wire::Opcode::kRcRdmaReadResponseOnly && packet.payload.length == 0;
+    return empty ? AnswerVerdict{} : bad_response(VendorError::kUnexpectedOpcode);
+  }
   const std::span pieces(qp.send_queue.pieces(position), wqe.piece_count);
   if (wire::operation_of(packet.bth.opcode) == wire::Operation::kAtomicAcknowledge) {
     if (!wqe.is_atomic()) return bad_response(VendorError::kUnexpectedOpcode);

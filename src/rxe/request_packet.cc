@@ -20,8 +20,8 @@ constexpr Operations kSend = {Operation::kSendFirst, Operation::kSendMiddle, Ope
 constexpr Operations kWrite = {Operation::kRdmaWriteFirst, Operation::kRdmaWriteMiddle, Operation::kRdmaWriteLast,
                                Operation::kRdmaWriteOnly};
 
-/// By SendOpcode, up to kSendWithInv.
-constexpr std::array<Operations, 10> kOperations = {
+/// By SendOpcode, up to kAtomicWrite.
+constexpr std::array<Operations, 16> kOperations = {
     kWrite,
     {kWrite.first, kWrite.middle, Operation::kRdmaWriteLastWithImmediate, Operation::kRdmaWriteOnlyWithImmediate},
     kSend,
@@ -33,6 +33,12 @@ constexpr std::array<Operations, 10> kOperations = {
     {},
     {},
     {kSend.first, kSend.middle, Operation::kSendLastWithInvalidate, Operation::kSendOnlyWithInvalidate},
+    {},
+    {},
+    {},
+    {},
+    {Operation::kFlush, Operation::kFlush, Operation::kFlush, Operation::kFlush},
+    {Operation::kAtomicWrite, Operation::kAtomicWrite, Operation::kAtomicWrite, Operation::kAtomicWrite},
 };
 
 /// Brings the cursor to `offset` bytes into the pieces.
@@ -141,6 +147,16 @@ bool build_request(Engine& engine, Qp& qp, const SendWqe& wqe, std::uint64_t pos
     case SendOpcode::kAtomicFetchAndAdd:
       packet.atomic_eth = {wqe.remote.addr, wqe.remote.rkey, wqe.remote.compare_add, 0};
       packet.payload = {};
+      return true;
+    case SendOpcode::kFlush:
+      packet.feth = {static_cast<std::uint8_t>(wqe.remote.swap & 0xf), static_cast<std::uint8_t>(wqe.remote.swap >> 4)};
+      packet.reth = {wqe.remote.addr, wqe.remote.rkey, static_cast<std::uint32_t>(wqe.remote.compare_add)};
+      packet.payload = {};
+      return true;
+    case SendOpcode::kAtomicWrite:
+      packet.reth = {wqe.remote.addr, wqe.remote.rkey, wqe.length};
+      if (wqe.is_inline || wqe.piece_count != 0) break;
+      packet.payload = {reinterpret_cast<const std::byte*>(&wqe.remote.compare_add), wqe.length, {}};
       return true;
     default:
       break;

@@ -43,7 +43,7 @@ bool locate(Engine& engine, Qp& qp, std::uint64_t position, SendWqe& wqe) {
   if (wqe.is_inline || wqe.piece_count == 0) return true;
   const mm::AccessFault fault =
       translate(engine.regions, qp.pd_number, {qp.send_queue.pieces(position), wqe.piece_count},
-                wqe.is_answered() ? access::kLocalWrite : 0);
+                wqe.is_read() || wqe.is_atomic() ? access::kLocalWrite : 0);
   if (fault == mm::AccessFault::kNone) return true;
   fail(wqe, WcStatus::kLocProtErr, local_error(fault));
   return false;

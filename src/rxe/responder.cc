@@ -79,7 +79,9 @@ void handle_duplicate(Engine& engine, Qp& qp, const wire::Packet& packet) {
   if (wire::operation_of(opcode) == wire::Operation::kRdmaReadRequest) {
     repeat_read(engine, qp, packet);
   } else if (wire::is_atomic(opcode)) {
-    repeat_atomic(engine, qp, packet);
+    repeat_recorded(engine, qp, packet, ResponderResource::Kind::kAtomic);
+  } else if (opcode == wire::Opcode::kRcAtomicWrite || opcode == wire::Opcode::kRcFlush) {
+    repeat_recorded(engine, qp, packet, ResponderResource::Kind::kConfirmed);
   } else if (qp.responder.owed == OwedAck::kNone) {
     owe_ack(engine, qp);
   }
@@ -149,13 +151,15 @@ void handle_request(Engine& engine, Qp& qp, TimePoint now, const wire::Packet& p
   if (!opcode_in_order(responder, opcode)) [[unlikely]] {
     return refuse(engine, qp, now, packet.bth.psn, Refusal::kInvalidRequest);
   }
-  if (wire::has_payload(opcode)) [[likely]] {
+  if (wire::is_send_or_write(opcode)) [[likely]] {
     if (!length_in_order(qp, packet, engine.options.limits.max_msg_size)) [[unlikely]] {
       return refuse(engine, qp, now, packet.bth.psn, Refusal::kInvalidRequest);
     }
     return wire::is_write(opcode) ? handle_write(engine, qp, now, packet) : handle_send(engine, qp, now, packet);
   }
   if (wire::is_atomic(opcode)) return handle_atomic(engine, qp, now, packet);
+  if (opcode == wire::Opcode::kRcAtomicWrite) return handle_atomic_write(engine, qp, now, packet);
+  if (opcode == wire::Opcode::kRcFlush) return handle_flush(engine, qp, now, packet);
   handle_read(engine, qp, now, packet);
 }
 

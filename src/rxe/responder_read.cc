@@ -115,6 +115,47 @@ void handle_atomic(Engine& engine, Qp& qp, TimePoint now, const wire::Packet& pa
   accept(engine, qp, packet, ResponderResource::Kind::kAtomic, 1).original = original;
 }
 
+void handle_atomic_write(Engine& engine, Qp& qp, TimePoint now, const wire::Packet& packet) {
+  const wire::Reth& reth = packet.reth;
+  if (reth.virtual_address % kAtomicBytes != 0 || reth.dma_length != kAtomicBytes ||
+      packet.payload.length != kAtomicBytes || !qp.resources.has_room()) {
+    return refuse(engine, qp, now, packet.bth.psn, Refusal::kInvalidRequest);
+  }
+  // A write like others as to rights, as the kernel's rxe has it.
+  if ((qp.remote_access & access::kRemoteWrite) == 0) return refuse(engine, qp, now, packet.bth.psn, Refusal::kAccess);
+  const mm::Translation found = engine.regions.check_remote(reth.rkey, qp.pd_number, qp.qpn, reth.virtual_address,
+                                                            kAtomicBytes, access::kRemoteWrite);
+  if (!found.ok()) return refuse(engine, qp, now, packet.bth.psn, Refusal::kAccess);
+  // place_bytes stores an aligned word at once, behind everything before it.
+  if (found.host != nullptr && packet.payload.data != nullptr &&
+      !place_bytes(found.host, packet.payload.data, kAtomicBytes)) {
+    return refuse(engine, qp, now, packet.bth.psn, Refusal::kAccess);
+  }
+  accept(engine, qp, packet, ResponderResource::Kind::kConfirmed, 1);
+}
+
+void handle_flush(Engine& engine, Qp& qp, TimePoint now, const wire::Packet& packet) {
+  const wire::Feth& feth = packet.feth;
+  constexpr unsigned kPlacements = wire::Feth::kGlobal | wire::Feth::kPersistent;
+  if (feth.placement == 0 || (feth.placement & ~kPlacements) != 0 || feth.selectivity > wire::Feth::kRegion ||
+      !qp.resources.has_room()) {
+    return refuse(engine, qp, now, packet.bth.psn, Refusal::kInvalidRequest);
+  }
+  std::uint32_t needed = 0;
+  if ((feth.placement & wire::Feth::kGlobal) != 0) needed |= access::kFlushGlobal;
+  if ((feth.placement & wire::Feth::kPersistent) != 0) needed |= access::kFlushPersistent;
+  if ((qp.remote_access & needed) != needed) return refuse(engine, qp, now, packet.bth.psn, Refusal::kAccess);
+  // Of a whole region the RETH's length means nothing; its address still has to be in the region.
+  const std::uint32_t length = feth.selectivity == wire::Feth::kRegion ? 1 : packet.reth.dma_length;
+  const mm::Translation found =
+      engine.regions.check_remote(packet.reth.rkey, qp.pd_number, qp.qpn, packet.reth.virtual_address, length, needed);
+  if (!found.ok()) return refuse(engine, qp, now, packet.bth.psn, Refusal::kAccess);
+  // Everything before has been copied by this processor: visible to all others behind a fence, and persistent where the
+  // region's owner has said that its memory is.
+  std::atomic_thread_fence(std::memory_order_seq_cst);
+  accept(engine, qp, packet, ResponderResource::Kind::kConfirmed, 1);
+}
+
 void repeat_read(Engine& engine, Qp& qp, const wire::Packet& packet) {
   ResponderResource* resource = qp.resources.find(packet.bth.psn);
   if (resource == nullptr || resource->kind != ResponderResource::Kind::kRead) {
@@ -137,9 +178,9 @@ void repeat_read(Engine& engine, Qp& qp, const wire::Packet& packet) {
   engine.ready.add(qp);
 }
 
-void repeat_atomic(Engine& engine, Qp& qp, const wire::Packet& packet) {
+void repeat_recorded(Engine& engine, Qp& qp, const wire::Packet& packet, ResponderResource::Kind kind) {
   ResponderResource* resource = qp.resources.find(packet.bth.psn);
-  if (resource == nullptr || resource->kind != ResponderResource::Kind::kAtomic) {
+  if (resource == nullptr || resource->kind != kind) {
     ++engine.counters.drop_bad_sequence;
     return;
   }

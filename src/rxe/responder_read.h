@@ -9,8 +9,10 @@ namespace rocelab::rxe::responder {
 /// A new request, at the expected PSN.
 void handle_read(Engine& engine, Qp& qp, TimePoint now, const wire::Packet& packet);
 void handle_atomic(Engine& engine, Qp& qp, TimePoint now, const wire::Packet& packet);
+void handle_atomic_write(Engine& engine, Qp& qp, TimePoint now, const wire::Packet& packet);
+void handle_flush(Engine& engine, Qp& qp, TimePoint now, const wire::Packet& packet);
 /// A request seen before. Dropped when it contradicts what is remembered.
 void repeat_read(Engine& engine, Qp& qp, const wire::Packet& packet);
-void repeat_atomic(Engine& engine, Qp& qp, const wire::Packet& packet);
+void repeat_recorded(Engine& engine, Qp& qp, const wire::Packet& packet, ResponderResource::Kind kind);
 
 }  // namespace rocelab::rxe::responder

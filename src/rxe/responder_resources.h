@@ -13,7 +13,7 @@
 namespace rocelab::rxe {
 
 struct ResponderResource {
-  enum class Kind : std::uint8_t { kRead, kAtomic };
+  enum class Kind : std::uint8_t { kRead, kAtomic, kConfirmed };  ///< kConfirmed: FLUSH and atomic WRITE
 
   Kind kind = Kind::kRead;
   bool active = false;    ///< an answer, or the rest of one, is owed

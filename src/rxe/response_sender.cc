@@ -62,8 +62,11 @@ Offer offer_cnp(Engine& engine, Qp& qp, TxSink& sink) {
   return Offer::kTaken;
 }
 
-Offer offer_atomic_result(Engine& engine, Qp& qp, const ResponderResource& resource, TxSink& sink) {
-  wire::Packet& packet = prepare(qp, wire::Opcode::kRcAtomicAcknowledge, resource.first_psn);
+/// The result of an atomic, or the empty READ response that confirms a FLUSH or an atomic WRITE.
+Offer offer_recorded(Engine& engine, Qp& qp, const ResponderResource& resource, TxSink& sink) {
+  const bool atomic = resource.kind == ResponderResource::Kind::kAtomic;
+  wire::Packet& packet = prepare(
+      qp, atomic ? wire::Opcode::kRcAtomicAcknowledge : wire::Opcode::kRcRdmaReadResponseOnly, resource.first_psn);
   packet.aeth = wire::Aeth::ack(resource.msn);
   packet.atomic_ack_eth.original = resource.original;
   if (!sink.transmit(packet)) return Offer::kRefused;
@@ -153,7 +156,7 @@ Offer poll(Engine& engine, Qp& qp, TimePoint now, TxSink& sink) {
   }
   if (ResponderResource* resource = qp.resources.first_active()) {
     return resource->kind == ResponderResource::Kind::kRead ? offer_read_response(engine, qp, now, *resource, sink)
-                                                            : offer_atomic_result(engine, qp, *resource, sink);
+                                                            : offer_recorded(engine, qp, *resource, sink);
   }
   if (qp.responder.owed == OwedAck::kNone) return Offer::kNothing;
   if (!separate) return offer_ack(engine, qp, sink);

@@ -227,7 +227,7 @@ void handle_duplicate(Engine& engine, Qp& qp, const wire::Packet& packet) {
   if (wire::operation_of(packet.bth.opcode) == Operation::kRdmaReadRequest) {
     responder::repeat_read(engine, qp, packet);
   } else if (wire::is_atomic(packet.bth.opcode)) {
-    responder::repeat_atomic(engine, qp, packet);
+    responder::repeat_recorded(engine, qp, packet, ResponderResource::Kind::kAtomic);
   } else {
     owe(engine, qp);
   }

@@ -27,6 +27,10 @@ WcOpcode completion_opcode(SendOpcode opcode) {
       return WcOpcode::kLocalInv;
     case SendOpcode::kBindMw:
       return WcOpcode::kBindMw;
+    case SendOpcode::kFlush:
+      return WcOpcode::kFlush;
+    case SendOpcode::kAtomicWrite:
+      return WcOpcode::kAtomicWrite;
     case SendOpcode::kRegMr:
       return WcOpcode::kRegMr;
   }

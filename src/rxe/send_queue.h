@@ -29,7 +29,7 @@ enum class WqeState : std::uint8_t {
 };
 
 struct SendWqe {
-  struct Remote {  ///< WRITE, READ, atomics
+  struct Remote {  ///< WRITE, READ, atomics; of a FLUSH the length is in compare_add, the FETH's low byte in swap
     std::uint64_t addr;
     std::uint64_t compare_add;
     std::uint64_t swap;
@@ -67,13 +67,23 @@ struct SendWqe {
 
   SendWqe() : remote{} {}
 
+  /// (kRegMr takes the place of kRdmaWrite.)
+  static constexpr std::uint32_t bit(SendOpcode opcode) { return 1u << (static_cast<unsigned>(opcode) & 31); }
+
   bool is_send() const {
     return opcode == SendOpcode::kSend || opcode == SendOpcode::kSendWithImm || opcode == SendOpcode::kSendWithInv;
   }
   bool is_read() const { return opcode == SendOpcode::kRdmaRead; }
   bool is_atomic() const { return opcode == SendOpcode::kAtomicCmpAndSwp || opcode == SendOpcode::kAtomicFetchAndAdd; }
   /// Answered by a response of its own, not by an ACK.
-  bool is_answered() const { return is_read() || is_atomic(); }
+  bool is_answered() const {
+    constexpr std::uint32_t kAnswered = bit(SendOpcode::kRdmaRead) | bit(SendOpcode::kAtomicCmpAndSwp) |
+                                        bit(SendOpcode::kAtomicFetchAndAdd) | bit(SendOpcode::kFlush) |
+                                        bit(SendOpcode::kAtomicWrite);
+    return (kAnswered & bit(opcode)) != 0;
+  }
+  /// Answered without bytes: by an empty READ response.
+  bool is_confirmed() const { return opcode == SendOpcode::kFlush || opcode == SendOpcode::kAtomicWrite; }
   /// Done by this device alone.
   bool is_local() const {
     return opcode == SendOpcode::kLocalInv || opcode == SendOpcode::kBindMw || opcode == SendOpcode::kRegMr;

@@ -49,6 +49,8 @@ inline constexpr std::uint32_t kMwBind = 1u << 4;
 inline constexpr std::uint32_t kZeroBased = 1u << 5;
 inline constexpr std::uint32_t kOnDemand = 1u << 6;
 inline constexpr std::uint32_t kHugeTlb = 1u << 7;
+inline constexpr std::uint32_t kFlushGlobal = 1u << 8;
+inline constexpr std::uint32_t kFlushPersistent = 1u << 9;
 inline constexpr std::uint32_t kRelaxedOrdering = 1u << 20;
 }  // namespace access
 
@@ -97,7 +99,9 @@ enum class SendOpcode : std::uint8_t {
   kLocalInv = 7,
   kBindMw = 8,
   kSendWithInv = 9,
-  kRegMr = 32,  ///< fast registration; inside only, libibverbs has no such request
+  kFlush = 14,        ///< what was written before is visible, or persistent, when this completes
+  kAtomicWrite = 15,  ///< 8 bytes at once
+  kRegMr = 32,        ///< fast registration; inside only, libibverbs has no such request
 };
 
 /// One piece of local memory, as in ibv_sge (same layout: the ABI casts).
@@ -115,10 +119,15 @@ struct SendRequest {
   std::span<const Sge> sges;          ///< with kInline the bytes are copied during the call
   std::uint32_t immediate = 0;        ///< host order number whose big-endian form goes on the wire
   std::uint32_t invalidate_rkey = 0;  ///< kSendWithInv, kLocalInv
-  std::uint64_t remote_addr = 0;      ///< WRITE, READ, atomics
+  std::uint64_t remote_addr = 0;      ///< WRITE, READ, atomics, FLUSH
   std::uint32_t rkey = 0;
-  std::uint64_t compare_add = 0;
+  std::uint64_t compare_add = 0;  ///< kAtomicWrite without pieces: the 8 bytes
   std::uint64_t swap = 0;
+  struct Flush {
+    std::uint32_t length = 0;
+    std::uint8_t placement = 0;    ///< wire::Feth's bits
+    std::uint8_t selectivity = 0;  ///< wire::Feth's values
+  } flush;
   AhId ah{};  ///< UD and GSI
   Qpn remote_qpn = 0;
   std::uint32_t srq_number = 0;   ///< XRC: the shared receive queue there, 24 bits
@@ -172,6 +181,8 @@ enum class WcOpcode : std::uint8_t {
   kFetchAdd = 4,
   kBindMw = 5,
   kLocalInv = 6,
+  kFlush = 8,
+  kAtomicWrite = 9,
   kRegMr = 32,
   kRecv = 128,
   kRecvRdmaWithImm = 129,

@@ -104,6 +104,8 @@ static_assert(same(rxe::WcOpcode::kCompSwap, IBV_WC_COMP_SWAP));
 static_assert(same(rxe::WcOpcode::kFetchAdd, IBV_WC_FETCH_ADD));
 static_assert(same(rxe::WcOpcode::kBindMw, IBV_WC_BIND_MW));
 static_assert(same(rxe::WcOpcode::kLocalInv, IBV_WC_LOCAL_INV));
+static_assert(same(rxe::SendOpcode::kAtomicWrite, IBV_WR_ATOMIC_WRITE));
+static_assert(same(rxe::WcOpcode::kAtomicWrite, IBV_WC_ATOMIC_WRITE));
 static_assert(same(rxe::WcOpcode::kRecv, IBV_WC_RECV));
 static_assert(same(rxe::WcOpcode::kRecvRdmaWithImm, IBV_WC_RECV_RDMA_WITH_IMM));
 

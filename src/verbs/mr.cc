@@ -19,11 +19,13 @@ namespace rocelab::verbs {
 
 constexpr unsigned int kAccessKnown = IBV_ACCESS_LOCAL_WRITE | IBV_ACCESS_REMOTE_WRITE | IBV_ACCESS_REMOTE_READ |
                                       IBV_ACCESS_REMOTE_ATOMIC | IBV_ACCESS_MW_BIND | IBV_ACCESS_ZERO_BASED |
-                                      IBV_ACCESS_ON_DEMAND | IBV_ACCESS_HUGETLB | IBV_ACCESS_RELAXED_ORDERING;
+                                      IBV_ACCESS_ON_DEMAND | IBV_ACCESS_HUGETLB | IBV_ACCESS_RELAXED_ORDERING |
+                                      rxe::access::kFlushGlobal;  // later headers: IBV_ACCESS_FLUSH_GLOBAL
 
 int check_access(unsigned int& access) {
   access &= kAccessKnown | ~static_cast<unsigned int>(IBV_ACCESS_OPTIONAL_RANGE);
   if ((access & IBV_ACCESS_ON_DEMAND) != 0 && !base::guarded_memory_works()) return EOPNOTSUPP;
+  if (access & rxe::access::kFlushPersistent) return EOPNOTSUPP;  // no memory is known to be persistent
   if (access & ~kAccessKnown) return EINVAL;
   const bool remote_writes = access & (IBV_ACCESS_REMOTE_WRITE | IBV_ACCESS_REMOTE_ATOMIC);
   if (remote_writes && !(access & IBV_ACCESS_LOCAL_WRITE)) return EINVAL;

@@ -30,6 +30,11 @@ int translate(const Qp& qp, const ibv_send_wr& from, rxe::SendRequest& to) {
       to.remote_addr = from.wr.rdma.remote_addr;
       to.rkey = from.wr.rdma.rkey;
       return 0;
+    case IBV_WR_ATOMIC_WRITE:
+      if (from.num_sge == 0) return EINVAL;
+      to.remote_addr = from.wr.rdma.remote_addr;
+      to.rkey = from.wr.rdma.rkey;
+      return 0;
     case IBV_WR_SEND_WITH_IMM:
       to.immediate = be32toh(from.imm_data);
       break;

@@ -28,6 +28,7 @@ std::uint64_t send_operations(ibv_qp_type type) {
       kUc | IBV_QP_EX_WITH_RDMA_READ | IBV_QP_EX_WITH_ATOMIC_CMP_AND_SWP | IBV_QP_EX_WITH_ATOMIC_FETCH_AND_ADD;
   switch (type) {
     case IBV_QPT_RC:
+      return kRc | IBV_QP_EX_WITH_ATOMIC_WRITE;
     case IBV_QPT_XRC_SEND:
       return kRc;
     case IBV_QPT_XRC_RECV:

@@ -94,7 +94,9 @@ int query_device_ex(ibv_context* context, const ibv_query_device_ex_input* input
   all.xrc_odp_caps = all.odp_caps.per_transport_caps.rc_odp_caps;
   all.completion_timestamp_mask = ~std::uint64_t{0};
   all.hca_core_clock = kTimestampClockKhz;
-  all.device_cap_flags_ex = all.orig_attr.device_cap_flags;
+  // Flags that the header of rdma-core 44 does not name.
+  constexpr std::uint64_t kFlushGlobal = std::uint64_t{1} << 38, kAtomicWrite = std::uint64_t{1} << 40;
+  all.device_cap_flags_ex = all.orig_attr.device_cap_flags | kFlushGlobal | kAtomicWrite;
   all.max_dm_size = kDeviceMemoryBytes;
   all.phys_port_cnt_ex = 1;
   // An application compiled against a newer header has a longer struct: what we don't know is zero there.

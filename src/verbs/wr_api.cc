@@ -54,6 +54,11 @@ void wr_atomic_fetch_add(ibv_qp_ex* qp, std::uint32_t rkey, std::uint64_t remote
   append_remote(qp, rxe::SendOpcode::kAtomicFetchAndAdd, rkey, remote_addr).compare_add = add;
 }
 
+void wr_atomic_write(ibv_qp_ex* qp, std::uint32_t rkey, std::uint64_t remote_addr, const void* value) {
+  std::memcpy(&append_remote(qp, rxe::SendOpcode::kAtomicWrite, rkey, remote_addr).compare_add, value,
+              sizeof(std::uint64_t));
+}
+
 void wr_send(ibv_qp_ex* qp) { append(qp, rxe::SendOpcode::kSend); }
 
 void wr_send_imm(ibv_qp_ex* qp, __be32 immediate) {
@@ -150,6 +155,7 @@ int wr_complete(ibv_qp_ex* qp) {
 void set_wr_operations(Qp& qp) {
   qp.wr_atomic_cmp_swp = wr_atomic_cmp_swp;
   qp.wr_atomic_fetch_add = wr_atomic_fetch_add;
+  qp.wr_atomic_write = wr_atomic_write;
   qp.wr_bind_mw = wr_bind_mw;
   qp.wr_local_inv = wr_local_inv;
   qp.wr_rdma_read = wr_rdma_read;

@@ -7,7 +7,7 @@ namespace rocelab::wire {
 
 namespace {
 
-constexpr std::array<std::string_view, 24> kOperations = {
+constexpr std::array<std::string_view, 30> kOperations = {
     "SEND_FIRST",
     "SEND_MIDDLE",
     "SEND_LAST",
@@ -32,6 +32,12 @@ constexpr std::array<std::string_view, 24> kOperations = {
     "",
     "SEND_LAST_WITH_INVALIDATE",
     "SEND_ONLY_WITH_INVALIDATE",
+    "",
+    "",
+    "",
+    "",
+    "FLUSH",
+    "ATOMIC_WRITE",
 };
 constexpr std::array<std::string_view, 7> kTransports = {"RC_", "UC_", "RD_", "UD_", "CNP", "XRC_", "SR_"};
 

@@ -36,6 +36,8 @@ enum class Operation : std::uint8_t {
   kFetchAdd = 0x14,
   kSendLastWithInvalidate = 0x16,
   kSendOnlyWithInvalidate = 0x17,
+  kFlush = 0x1c,        ///< release 1.5, RC alone
+  kAtomicWrite = 0x1d,  ///< release 1.5, RC alone
 };
 
 constexpr std::uint8_t opcode_value(Transport transport, Operation operation) {
@@ -66,6 +68,8 @@ enum class Opcode : std::uint8_t {
   kRcFetchAdd = 0x14,
   kRcSendLastWithInvalidate = 0x16,
   kRcSendOnlyWithInvalidate = 0x17,
+  kRcFlush = 0x1c,
+  kRcAtomicWrite = 0x1d,
 
   kUcSendFirst = 0x20,
   kUcSendMiddle = 0x21,
@@ -134,6 +138,7 @@ enum OpcodeBit : std::uint32_t {
   kWrite = 1u << 15,
   kReadResponse = 1u << 16,
   kAtomic = 1u << 17,
+  kFeth = 1u << 18,
 };
 
 constexpr std::uint32_t operation_bits(unsigned operation) {
@@ -195,6 +200,8 @@ constexpr std::uint32_t bits_of(unsigned value) {
   const unsigned operation = value & 0x1f;
   switch (value >> 5) {
     case 0:
+      if (operation == 0x1c) return kValid | kRequest | kStarts | kEnds | kFeth | kReth;
+      if (operation == 0x1d) return kValid | kRequest | kStarts | kEnds | kReth | kPayload;
       return operation_bits(operation);
     case 1:
       return operation <= 0x0b ? operation_bits(operation) : 0;
@@ -242,10 +249,12 @@ constexpr bool has_immediate(Opcode op) { return detail::has(op, detail::kImmedi
 constexpr bool has_ieth(Opcode op) { return detail::has(op, detail::kIeth); }
 constexpr bool has_deth(Opcode op) { return detail::has(op, detail::kDeth); }
 constexpr bool has_xrceth(Opcode op) { return detail::has(op, detail::kXrcEth); }
+constexpr bool has_feth(Opcode op) { return detail::has(op, detail::kFeth); }
 constexpr bool has_payload(Opcode op) { return detail::has(op, detail::kPayload); }
 constexpr bool is_request(Opcode op) { return detail::has(op, detail::kRequest); }
 constexpr bool is_response(Opcode op) { return detail::has(op, detail::kResponse); }
 constexpr bool is_send(Opcode op) { return detail::has(op, detail::kSend); }
+constexpr bool is_send_or_write(Opcode op) { return detail::has(op, detail::kSend | detail::kWrite); }
 constexpr bool is_write(Opcode op) { return detail::has(op, detail::kWrite); }
 constexpr bool is_read_response(Opcode op) { return detail::has(op, detail::kReadResponse); }
 constexpr bool is_atomic(Opcode op) { return detail::has(op, detail::kAtomic); }

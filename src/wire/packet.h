@@ -13,6 +13,7 @@
 #include "wire/atomic_eth.h"
 #include "wire/bth.h"
 #include "wire/deth.h"
+#include "wire/feth.h"
 #include "wire/gid.h"
 #include "wire/ieth.h"
 #include "wire/imm_dt.h"
@@ -67,6 +68,7 @@ struct Packet {
   ImmDt imm_dt;
   Ieth ieth;
   XrcEth xrc_eth;
+  Feth feth;
   Payload payload;
   std::span<const HopTelemetry> telemetry;  ///< of the simulated fabric: on a request as noted, on an ACK as echoed
 };

@@ -29,6 +29,14 @@ std::string to_string(const AtomicEth& h) {
 std::string to_string(const AtomicAckEth& h) { return fmt::format("original {:#x}", h.original); }
 std::string to_string(const ImmDt& h) { return fmt::format("imm {:#x}", h.value); }
 std::string to_string(const Ieth& h) { return fmt::format("inv rkey {:#x}", h.rkey); }
+std::string to_string(const Feth& h) {
+  std::string text = "flush";
+  if ((h.placement & Feth::kGlobal) != 0) text += " global";
+  if ((h.placement & Feth::kPersistent) != 0) text += " persistent";
+  if ((h.placement & ~(Feth::kGlobal | Feth::kPersistent)) != 0) text += fmt::format(" placement {:#x}", h.placement);
+  if (h.selectivity == Feth::kRegion) return text + " region";
+  return h.selectivity == Feth::kRange ? text : text + fmt::format(" selectivity {}", h.selectivity);
+}
 std::string to_string(const XrcEth& h) { return fmt::format("xrc srq {:#x}", h.srq_number); }
 
 std::string to_string(const Aeth& h) {
@@ -57,6 +65,7 @@ std::string to_string(const Packet& packet) {
   text += ' ' + to_string(packet.bth);
   if (has_xrceth(op)) text += ' ' + to_string(packet.xrc_eth);
   if (has_deth(op)) text += ' ' + to_string(packet.deth);
+  if (has_feth(op)) text += ' ' + to_string(packet.feth);
   if (has_reth(op)) text += ' ' + to_string(packet.reth);
   if (has_atomic_eth(op)) text += ' ' + to_string(packet.atomic_eth);
   if (has_aeth(op)) text += ' ' + to_string(packet.aeth);

@@ -224,3 +224,32 @@ TEST_CASE("ibv_wr_*: UD addresses, windows and invalidation", "[verbs]") {
   CHECK(ibv_qp_to_qp_ex(plain) == nullptr);
   CHECK(ibv_destroy_qp(plain) == 0);
 }
+
+TEST_CASE("ibv_wr_atomic_write and IBV_WR_ATOMIC_WRITE write eight bytes at once", "[verbs]") {
+  Lab lab;
+  ibv_qp* qp = make_extended(lab, IBV_QPT_RC, kRcOperations | IBV_QP_EX_WITH_ATOMIC_WRITE);
+  REQUIRE(qp != nullptr);
+  REQUIRE(connect(qp, qp->qp_num) == 0);
+  Buffer from(lab.pd(), 16), to(lab.pd(), 16);
+  ibv_qp_ex* extended = ibv_qp_to_qp_ex(qp);
+  const std::uint64_t value = 0x0102030405060708;
+  ibv_wr_start(extended);
+  extended->wr_id = 4;
+  extended->wr_flags = IBV_SEND_SIGNALED;
+  ibv_wr_atomic_write(extended, to.rkey(), to.addr(), &value);
+  REQUIRE(ibv_wr_complete(extended) == 0);
+  ibv_wc wc = lab.wait_success();
+  CHECK(wc.wr_id == 4);
+  CHECK(wc.opcode == IBV_WC_ATOMIC_WRITE);
+  CHECK(std::memcmp(to.data(), &value, 8) == 0);
+  from.fill(3);
+  ibv_sge source = from.sge(8, 8);
+  REQUIRE(post(qp, rdma_wr(IBV_WR_ATOMIC_WRITE, &source, to.addr(8), to.rkey(), 5)) == 0);
+  wc = lab.wait_success();
+  CHECK(wc.opcode == IBV_WC_ATOMIC_WRITE);
+  CHECK(std::memcmp(to.data() + 8, from.data() + 8, 8) == 0);
+  source.length = 4;
+  CHECK(post(qp, rdma_wr(IBV_WR_ATOMIC_WRITE, &source, to.addr(8), to.rkey(), 6)) == EINVAL);
+  CHECK(make_extended(lab, IBV_QPT_UC, IBV_QP_EX_WITH_ATOMIC_WRITE) == nullptr);
+  CHECK(ibv_destroy_qp(qp) == 0);
+}

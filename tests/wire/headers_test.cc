@@ -69,6 +69,7 @@ TEST_CASE("headers: emit and parse are each other's inverse, for any bytes", "[w
   check_inverse<ImmDt>("imm");
   check_inverse<Ieth>("ieth");
   check_inverse<XrcEth>("xrc");
+  check_inverse<Feth>("feth");
 }
 
 TEST_CASE("Ethernet: destination, source, type; the tag has priority, DEI and VLAN", "[wire][ethernet]") {
@@ -202,6 +203,8 @@ TEST_CASE("extension headers: every field at its offset, reserved bytes zero", "
   CHECK(emitted(ImmDt{0x01020304}) == "01020304");
   CHECK(emitted(Ieth{0x01020304}) == "01020304");
   CHECK(emitted(XrcEth{0x123456}) == "00123456");
+  CHECK(emitted(Feth{Feth::kGlobal, Feth::kRange}) == "00000001");
+  CHECK(emitted(Feth{Feth::kGlobal | Feth::kPersistent, Feth::kRegion}) == "00000013");
 }
 
 TEST_CASE("AETH: syndromes of ACK, RNR NAK and NAK", "[wire][aeth]") {

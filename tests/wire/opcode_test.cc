@@ -30,6 +30,7 @@ std::string row(Opcode op) {
   text += " |";
   say(has_xrceth(op), "XRCETH");
   say(has_deth(op), "DETH");
+  say(has_feth(op), "FETH");
   say(has_reth(op), "RETH");
   say(has_atomic_eth(op), "AtomicETH");
   say(has_aeth(op), "AETH");
@@ -56,7 +57,7 @@ TEST_CASE("opcodes: every property of every opcode is the golden one", "[wire][o
 }
 
 TEST_CASE(
-    "opcodes: 23 of RC, 12 of UC, 2 of UD, 23 of XRC, the CNP and 23 of selective repeat, each with a name of its own",
+    "opcodes: 25 of RC, 12 of UC, 2 of UD, 23 of XRC, the CNP and 23 of selective repeat, each with a name of its own",
     "[wire][opcode]") {
   unsigned count[8] = {};
   std::set<std::string> names;
@@ -64,7 +65,7 @@ TEST_CASE(
     ++count[static_cast<unsigned>(transport_of(op))];
     names.insert(std::string(name(op)));
   });
-  CHECK(count[static_cast<unsigned>(Transport::kRc)] == 23);
+  CHECK(count[static_cast<unsigned>(Transport::kRc)] == 25);
   CHECK(count[static_cast<unsigned>(Transport::kUc)] == 12);
   CHECK(count[static_cast<unsigned>(Transport::kRd)] == 0);
   CHECK(count[static_cast<unsigned>(Transport::kUd)] == 2);
@@ -72,7 +73,7 @@ TEST_CASE(
   CHECK(count[static_cast<unsigned>(Transport::kCnp)] == 1);
   CHECK(count[static_cast<unsigned>(Transport::kSelective)] == 23);
   CHECK(count[7] == 0);
-  CHECK(names.size() == 84);
+  CHECK(names.size() == 86);
   CHECK(names.count("UNKNOWN") == 0);
   CHECK(name(static_cast<Opcode>(0xff)) == "UNKNOWN");
 }

@@ -63,6 +63,14 @@ TEST_CASE("printer: every extension header shows its fields", "[wire][print]") {
   p = packet(Opcode::kRcSendOnlyWithInvalidate);
   p.ieth.rkey = 0x42;
   CHECK(to_string(p) == start + "RC_SEND_ONLY_WITH_INVALIDATE qp 0x12 psn 123 inv rkey 0x42 len 0");
+  p = packet(Opcode::kRcFlush);
+  p.feth = {Feth::kGlobal | Feth::kPersistent, Feth::kRegion};
+  p.reth = {0x1000, 5, 64};
+  CHECK(to_string(p) == start + "RC_FLUSH qp 0x12 psn 123 flush global persistent region va 0x1000 rkey 0x5 dma 64");
+  p = packet(Opcode::kRcAtomicWrite);
+  p.reth = {0x1000, 5, 8};
+  p.payload.length = 8;
+  CHECK(to_string(p) == start + "RC_ATOMIC_WRITE qp 0x12 psn 123 va 0x1000 rkey 0x5 dma 8 len 8");
   p = packet(Opcode::kXrcSendOnly);
   p.xrc_eth.srq_number = 9;
   CHECK(to_string(p) == start + "XRC_SEND_ONLY qp 0x12 psn 123 xrc srq 0x9 len 0");

@@ -34,7 +34,7 @@ void Script::prepare(Half& half) {
                                      .host = half.storage.back().get(),
                                      .length = kMemoryBytes,
                                      .iova = iova,
-                                     .access = kAllAccess})) {
+                                     .access = kAllAccess | rxe::access::kFlushGlobal})) {
     half.memories.push_back({*mr, iova, kMemoryBytes});
   }
   half.secret = std::make_unique<std::byte[]>(kMemoryBytes);
@@ -80,7 +80,8 @@ void Script::connect(std::size_t index) {
                                                                    : index;
     rxe::QpAttr a;
     a.qkey = 0x1111;
-    a.access_flags = rxe::access::kRemoteWrite | rxe::access::kRemoteRead | rxe::access::kRemoteAtomic;
+    a.access_flags =
+        rxe::access::kRemoteWrite | rxe::access::kRemoteRead | rxe::access::kRemoteAtomic | rxe::access::kFlushGlobal;
     a.av = route_to(other.side.number, kGidV2Ipv4);
     a.path_mtu = rxe::PathMtu::k256;
     a.dest_qpn = other.qps[partner].qpn;
@@ -265,6 +266,7 @@ void Script::invent(Half& half) {
   if (bytes_.one_in(4)) packet.reth.rkey = half.secret_mr.rkey;
   packet.ieth.rkey = some_key(half);
   packet.xrc_eth.srq_number = some_srq_number(half);
+  packet.feth = {static_cast<std::uint8_t>(bytes_.below(4)), static_cast<std::uint8_t>(bytes_.below(2))};
   packet.aeth = {bytes_.u8(), bytes_.u8()};
   packet.deth = {0x1111, bytes_.u8()};
   static constexpr std::size_t kLengths[] = {0, 1, 8, 64, 255, 256, 257, 1024, 4096};

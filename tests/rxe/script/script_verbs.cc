@@ -285,6 +285,8 @@ void Script::post_send(Half& half) {
                                                  rxe::SendOpcode::kBindMw,
                                                  rxe::SendOpcode::kSendWithInv,
                                                  rxe::SendOpcode::kRegMr,
+                                                 rxe::SendOpcode::kFlush,
+                                                 rxe::SendOpcode::kAtomicWrite,
                                                  static_cast<rxe::SendOpcode>(99)};
   rxe::SendRequest request;
   request.wr_id = next_id_++;
@@ -306,6 +308,12 @@ void Script::post_send(Half& half) {
   if (atomic && !bytes_.one_in(8)) request.remote_addr &= ~std::uint64_t{7};
   request.rkey = bytes_.one_in(8) ? some_key(other) : (other.memories.empty() ? 0 : other.memories[0].info.rkey);
   request.compare_add = bytes_.u8();
+  request.flush = {bytes_.u16(), static_cast<std::uint8_t>(1 + bytes_.below(4)),
+                   static_cast<std::uint8_t>(bytes_.below(3))};
+  if (request.opcode == rxe::SendOpcode::kAtomicWrite && !bytes_.one_in(4))
+    pieces[0].length = 8, count = bytes_.below(2);
+  if (request.opcode == rxe::SendOpcode::kFlush && !bytes_.one_in(8)) count = 0;
+  request.sges = {pieces, count};
   request.swap = bytes_.u8();
   request.srq_number = some_srq_number(other);
   request.ah = one_of(half.ahs);

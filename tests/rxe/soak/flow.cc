@@ -24,6 +24,8 @@ rxe::WcOpcode opcode_of(Kind kind) {
       return rxe::WcOpcode::kRdmaRead;
     case Kind::kSwap:
       return rxe::WcOpcode::kCompSwap;
+    case Kind::kStore:
+      return rxe::WcOpcode::kAtomicWrite;
     case Kind::kAdd:
     case Kind::kSharedAdd:
       return rxe::WcOpcode::kFetchAdd;
@@ -123,6 +125,8 @@ void Flow::succeed(const Operation& operation) {
                         : far.may_become(operation.target, operation.bytes);
     case Kind::kRead:
       return own.becomes(operation.target, operation.bytes);
+    case Kind::kStore:
+      return far.word_becomes(operation.word, operation.after);
     case Kind::kAdd:
     case Kind::kSwap:
       far.word_becomes(operation.word, operation.after);
@@ -150,6 +154,8 @@ void Flow::fail(const Operation& operation) {
       return far.may_become(operation.target, operation.bytes);
     case Kind::kRead:
       return own.may_become(operation.target, operation.bytes);
+    case Kind::kStore:
+      return far.anything({{MemoryModel::word_offset(operation.word), 8}});
     case Kind::kAdd:
     case Kind::kSwap:
       far.anything({{MemoryModel::word_offset(operation.word), 8}});

@@ -26,7 +26,7 @@ struct ReceivePool {
   bool shared = false;
 };
 
-enum class Kind : std::uint8_t { kSend, kWrite, kRead, kAdd, kSwap, kSharedAdd, kBind, kInvalidate, kBadKey };
+enum class Kind : std::uint8_t { kSend, kWrite, kRead, kAdd, kSwap, kStore, kSharedAdd, kBind, kInvalidate, kBadKey };
 
 struct Operation {
   std::uint64_t wr_id = 0;
@@ -35,7 +35,7 @@ struct Operation {
   Bytes bytes;              ///< what goes there, or what must come
   Pieces target;            ///< WRITE: the peer's bytes; READ and atomics: ours
   std::size_t word = 0;     ///< atomics
-  std::uint64_t after = 0;  ///< kAdd, kSwap: the word's value afterwards
+  std::uint64_t after = 0;  ///< kAdd, kSwap, kStore: the word's value afterwards
   std::uint64_t added = 0;  ///< kSharedAdd
   bool takes_receive = false;
   rxe::WcStatus expected_failure = rxe::WcStatus::kSuccess;  ///< kBadKey: what must become of it

@@ -182,7 +182,24 @@ std::string Traffic::post_read() {
   return submit(work, std::move(operation));
 }
 
+/// A word written at once.
+std::string Traffic::post_store() {
+  Operation operation;
+  operation.kind = Kind::kStore;
+  operation.word = flow.own_word;
+  operation.after = rng.next();
+  const std::uint64_t value = operation.after;
+  Work work = Work(flow.next_id, rxe::SendOpcode::kAtomicWrite)
+                  .at(flow.far.region().remote(MemoryModel::word_offset(flow.own_word)));
+  work.inlined(&value, sizeof value);
+  const std::uint64_t id = flow.next_id;
+  const std::string wrong = submit(work, std::move(operation));
+  if (flow.next_id != id) flow.word_value = value;
+  return wrong;
+}
+
 std::string Traffic::post_atomic() {
+  if (flow.self.options.type == rxe::QpType::kRc && !flow.places_early && rng.chance(1, 3)) return post_store();
   const auto result = flow.own.take(8);
   if (!result) return {};
   Operation operation;

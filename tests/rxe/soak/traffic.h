@@ -26,6 +26,7 @@ struct Traffic {
   std::string post_send();
   std::string post_write();
   std::string post_read();
+  std::string post_store();
   std::string post_atomic();
   std::string post_shared_add();
   std::string post_bind();

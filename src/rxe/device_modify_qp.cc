@@ -68,6 +68,7 @@ void apply_connection(Engine& engine, Qp& qp, const QpAttr& attr, std::uint32_t 
   if (has(mask, kRqPsn)) {
     qp.attr.rq_psn = attr.rq_psn & wire::Psn::kMask;
     qp.responder.expected_psn = wire::Psn(attr.rq_psn);
+    qp.responder.ack_psn = qp.responder.expected_psn - 1;
   }
   if (has(mask, kSqPsn)) {
     qp.attr.sq_psn = attr.sq_psn & wire::Psn::kMask;

@@ -69,6 +69,7 @@ struct ResponderState {
   enum class Message : std::uint8_t { kNone, kSend, kWrite };
 
   wire::Psn expected_psn;
+  wire::Psn ack_psn;      ///< of the newest SEND or WRITE packet executed: what an ACK may name
   std::uint32_t msn = 0;  ///< 24 bits
   Message message = Message::kNone;
   OwedAck owed = OwedAck::kNone;

@@ -26,6 +26,7 @@ void owe_nak(Engine& engine, Qp& qp, wire::Psn psn, const wire::Aeth& aeth) {
 void advance(Engine& engine, Qp& qp, const wire::Packet& packet) {
   ResponderState& responder = qp.responder;
   ++responder.expected_psn;
+  responder.ack_psn = packet.bth.psn;
   if (wire::ends_message(packet.bth.opcode)) {
     responder.msn = (responder.msn + 1) & wire::Psn::kMask;
     responder.message = Message::kNone;

@@ -125,7 +125,10 @@ Offer offer_read_response(Engine& engine, Qp& qp, TimePoint now, ResponderResour
 Offer offer_ack(Engine& engine, Qp& qp, TxSink& sink) {
   ResponderState& responder = qp.responder;
   const bool nak = responder.owed == OwedAck::kNak;
-  const wire::Psn psn = nak ? responder.nak_psn : responder.expected_psn - 1;
+  // Never a READ's or an atomic's PSN (it may be the newest when a duplicate is acknowledged): only their responses
+  // answer them, but Linux's rdma_rxe takes an ACK of their PSN for the answer and completes them without data.
+  const wire::Psn newest = qp.selective != nullptr ? responder.expected_psn - 1 : responder.ack_psn;
+  const wire::Psn psn = nak ? responder.nak_psn : newest;
   wire::Packet& packet = prepare(qp, wire::Opcode::kRcAcknowledge, psn);
   packet.aeth = {nak ? responder.nak_syndrome : wire::Aeth::kCreditsInvalid, responder.msn};
   if (qp.selective != nullptr) [[unlikely]] {

@@ -12,7 +12,7 @@ import vm
 
 MTU = 4200
 HOST, GUEST = "10.78.0.1", "10.78.0.2"
-SECONDS = 60  # what one case may take
+SECONDS = 150  # what one case may take
 TAP_NIC = ["-netdev", "tap,id=n0,ifname=tap0,script=no,downscript=no",
            "-device", f"virtio-net-pci,netdev=n0,host_mtu={MTU}"]
 
@@ -53,7 +53,7 @@ class HostJob:
 
 class Here:
     """rocelab on this machine."""
-    name, address = "rocelab", HOST
+    name, address, device = "rocelab", HOST, "rocelab0"
 
     def __init__(self, rocelab, interface="tap0"):
         self.rocelab = os.path.abspath(rocelab)
@@ -80,11 +80,11 @@ class Here:
 
 class Rxe:
     """The kernel's device in the guest."""
-    name, address = "rxe", GUEST
+    name = "rxe"
 
-    def __init__(self, guest):
-        self.guest = guest
-        self.gids = {"{v4}": "1", "{v6}": "2", "{ll}": "0"}
+    def __init__(self, guest, device="rxe0", address=GUEST, gids=None):
+        self.guest, self.device, self.address = guest, device, address
+        self.gids = gids or {"{v4}": "1", "{v6}": "2", "{ll}": "0"}
 
     def start(self, words, seconds=SECONDS):
         return self.guest.start(words, seconds)
@@ -95,10 +95,10 @@ class Rxe:
 
 class RocelabInGuest:
     """rocelab in a namespace of the guest, for what this machine's kernel has not (VLAN interfaces)."""
-    name = "rocelab in the guest"
+    name, device = "rocelab", "rocelab0"
 
-    def __init__(self, guest, rocelab, namespace, interface, address, gids):
-        self.guest, self.rocelab, self.address, self.gids = guest, os.path.abspath(rocelab), address, gids
+    def __init__(self, guest, rocelab, namespace, interface, address):
+        self.guest, self.rocelab, self.address, self.gids = guest, os.path.abspath(rocelab), address, {}
         self.namespace = namespace
         self.variables = {"ROCELAB_RUN_DIR": "/run/rocelab-far", "ROCELAB_PORT": "af_packet",
                           "ROCELAB_INTERFACE": interface}
@@ -108,6 +108,12 @@ class RocelabInGuest:
         return self.guest.start(["nsenter", f"--net=/run/netns/{self.namespace}", self.rocelab, "run", "--", *words],
                                 seconds, **self.variables)
 
+    def must(self, *words):
+        status, output, _ = self.start(words).wait()
+        if status != 0:
+            raise vm.VmError(f"{' '.join(words)}: status {status}: {output}")
+        return output
+
     def listening(self, port, job):
         return self.guest.listening(port, job)
 
@@ -115,7 +121,10 @@ class RocelabInGuest:
 def run_pair(server, client, program, arguments, seconds=SECONDS):
     """Runs both; returns the two outputs and a list of what is wrong (empty: nothing)."""
     port = sides.free_port()
-    words = lambda side: [program, *[side.gids.get(a, a) for a in arguments], "-p", str(port)]
+
+    def words(side):
+        return [program, *[side.gids.get(a, a) for a in arguments], "-d", side.device, "-p", str(port)]
+
     at_server = server.start(words(server), seconds)
     if not server.listening(port, at_server):
         at_server.kill()

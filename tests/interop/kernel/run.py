@@ -13,9 +13,13 @@ import time
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 import expect  # noqa: E402
+import links  # noqa: E402
 import pairs  # noqa: E402
 import vm  # noqa: E402
 
+HERE = os.path.dirname(os.path.abspath(__file__))
+PYTHON = "/usr/bin/python3"  # the one that Debian's pyverbs belongs to
+CHECK = {"data_check": [PYTHON, os.path.join(HERE, "data_check.py")]}
 SKIPPED = 77
 SECONDS_MAX = 600  # of all cases together
 IN_NAMESPACE = "ROCELAB_KERNEL_TEST"  # set once we are in a namespace of our own
@@ -27,11 +31,22 @@ def skip(reason):
 
 
 def read_cases():
-    with open(os.path.join(os.path.dirname(os.path.abspath(__file__)), "cases.txt"), encoding="ascii") as lines:
-        for line in lines:
-            if line.strip() and not line.startswith("#"):
-                title, command = line.strip().split(" | ")
-                yield title, command.split()
+    """(group, title, words); a group begins with a line [group]."""
+    group = ""
+    with open(os.path.join(HERE, "cases.txt"), encoding="ascii") as lines:
+        for line in map(str.strip, lines):
+            if line.startswith("["):
+                group = line.strip("[]")
+            elif line and not line.startswith("#"):
+                title, command = line.split(" | ")
+                words = [CHECK[w] if w in CHECK else [w] for w in command.split()]
+                yield group, title, [word for some in words for word in some]
+
+
+def problems(program, arguments, outputs):
+    if program != PYTHON:
+        return expect.problems(program, arguments, outputs)
+    return [] if all("every byte as sent" in output for output in outputs) else ["not every byte was checked"]
 
 
 class Run:
@@ -54,7 +69,7 @@ class Run:
         for name, output in zip(("server", "client"), outputs):
             print(f"    --- {name}:", *output.splitlines(), sep="\n    ", flush=True)
 
-    def pair(self, title, server, client, command, judge=expect.problems):
+    def pair(self, title, server, client, command):
         title = f"{title}: {client.name} at {server.name}"
         if not self.wants(title):
             return
@@ -62,12 +77,31 @@ class Run:
         if begin - self.begin > SECONDS_MAX:
             self.judge(title, begin, [], [f"not run: the cases before it took {SECONDS_MAX} s"])
             return
+        capture = self.start_capture()
         outputs, wrong = pairs.run_pair(server, client, command[0], command[1:])
-        self.judge(title, begin, outputs, wrong or judge(command[0], command[1:], outputs))
+        if capture is not None:
+            capture.kill()
+            capture.wait()
+        self.judge(title, begin, outputs, wrong or problems(command[0], command[1:], outputs))
 
-    def both_ways(self, title, one, other, command, **options):
-        self.pair(title, one, other, command, **options)
-        self.pair(title, other, one, command, **options)
+    def start_capture(self):
+        """For whoever looks for a fault: with ROCELAB_KERNEL_PCAP=FILE what crosses the TAP interface is kept there."""
+        file = os.environ.get("ROCELAB_KERNEL_PCAP")
+        if not file:
+            return None
+        return pairs.HostJob(["tcpdump", "-i", "tap0", "-U", "-s", "128", "-w", file, "udp port 4791"], None, None, 600)
+
+    def wants_group(self, wanted, where):
+        return any(self.wants(f"{where}: {title}: {sides}") for group, title, _ in read_cases() if group == wanted
+                   for sides in ("rxe at rocelab", "rocelab at rxe"))
+
+    def group(self, wanted, one, other, where=""):
+        """Every case of the group, both ways round."""
+        for group, title, command in read_cases():
+            if group == wanted:
+                title = f"{where}: {title}" if where else title
+                self.pair(title, one, other, command)
+                self.pair(title, other, one, command)
 
 
 def run_all(rocelab, wanted):
@@ -78,9 +112,20 @@ def run_all(rocelab, wanted):
         with vm.Vm(nic=pairs.TAP_NIC) as guest:
             print(f"the guest is up after {time.monotonic() - run.begin:.0f} s", flush=True)
             rxe = pairs.Rxe(guest)
-            for title, command in read_cases():
-                run.both_ways(title, here, rxe, command)
-            print(guest.console(), flush=True)
+            run.group("plain", here, rxe)
+            if run.wants_group("vlan", "VLAN 5"):
+                near, far = links.set_up_vlan(guest, rocelab)
+                run.group("vlan", far, near, "VLAN 5")
+            if any(run.wants_group("faults", title) for title, _ in links.FAULTS):
+                links.set_up_faults(guest)
+                for title, how in links.FAULTS:
+                    links.set_fault(guest, how)
+                    run.group("faults", here, rxe, title)
+                print(links.fault_counts(guest))
+                links.clear_faults(guest)
+            complaints = guest.shell("dmesg | grep -E 'BUG:|WARNING:|Oops|rxe.*(err|fail)' || true")
+            if complaints:
+                run.judge("the guest's kernel has nothing to complain of", time.monotonic(), [complaints], ["it has"])
     finally:
         here.close()
     print(f"{run.passed} passed, {len(run.failed)} failed in {time.monotonic() - run.begin:.0f} s")
@@ -105,4 +150,5 @@ def main():
         sys.exit(f"FAILED: {error}")
 
 
-main()
+if __name__ == "__main__":
+    main()

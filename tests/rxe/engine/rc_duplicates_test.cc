@@ -57,6 +57,18 @@ TEST_CASE("duplicates: an old one is answered with the newest acknowledged PSN",
         Lines{"RC_ACKNOWLEDGE psn 5003 ack msn 4"});
 }
 
+TEST_CASE("duplicates: the ACK of an old WRITE never names the PSN of a READ or an atomic", "[rxe][rc][duplicate]") {
+  Fixture f;
+  const Craft write = f.packet(Opcode::kRcRdmaWriteOnly, kPeerPsn).reth(f.qp.remote(8), 8).payload(8, 1).ack_request();
+  const Craft atomic = f.packet(Opcode::kRcFetchAdd, kPeerPsn + 1).atomic(f.qp.remote(0), 1);
+  const Craft read = f.packet(Opcode::kRcRdmaReadRequest, kPeerPsn + 2).reth(f.qp.remote(0), 64);
+  CHECK(f.solo.exchange(write) == Lines{"RC_ACKNOWLEDGE psn 5000 ack msn 1"});
+  f.solo.exchange(atomic);
+  CHECK(f.solo.exchange(write) == Lines{"RC_ACKNOWLEDGE psn 5000 ack msn 2"});
+  f.solo.exchange(read);
+  CHECK(f.solo.exchange(write) == Lines{"RC_ACKNOWLEDGE psn 5000 ack msn 3"});
+}
+
 TEST_CASE("duplicates: first packets of a message that is still arriving do not disturb it", "[rxe][rc][duplicate]") {
   Fixture f;
   REQUIRE(f.qp.recv(100, 0, 8192));

@@ -6,13 +6,14 @@ import pairs
 ROCE_PORT = 4791
 MTU = pairs.MTU
 
-# Title, what netem does to each direction's RoCE packets, whether an unreliable message may be missing.
+# Title, what netem does to each direction's RoCE packets, the groups of cases.txt.
 FAULTS = [
-    ("1% loss", "loss 1%"),
-    ("5% loss", "loss 5%"),
-    ("reordering", "delay 3ms reorder 70% 30%"),
-    ("duplication", "duplicate 10%"),
-    ("loss, reordering and duplication", "delay 2ms reorder 80% loss 2% duplicate 5%"),
+    ("1% loss", "loss 1%", ["faults"]),
+    ("5% loss", "loss 5%", ["faults", "worst faults"]),
+    ("reordering", "delay 3ms reorder 70% 30%", ["faults"]),
+    ("duplication", "duplicate 10%", ["faults"]),
+    ("loss, reordering and duplication", "delay 2ms reorder 80% loss 2% duplicate 5%",
+     ["faults", "worst faults"]),
 ]
 
 

@@ -42,7 +42,8 @@ def contents(seed, side, round_, i):
 
 
 def plan(seed, side, round_, transport, mtu, clean, cell=0):
-    """`clean`: the link loses nothing. `cell`: what the other side's counter holds before; nobody else changes it, so every atomic's outcome is known."""
+    """`clean`: the link loses nothing. `cell`: what the other side's counter holds before; nobody else changes it, so that
+    every atomic's outcome is known."""
     rng = random.Random(f"plan {seed} {side} {round_}")
     works = []
     for i in range(COUNT):

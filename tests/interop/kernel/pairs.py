@@ -1,6 +1,7 @@
 """A program on both ends of the wire: one side on the kernel's rdma_rxe in the guest, the other on rocelab here, which uses
 the TAP interface (or, for what this machine's kernel lacks, a second namespace of the guest). Used by run.py."""
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -12,6 +13,9 @@ import vm
 
 MTU = 4200
 HOST, GUEST = "10.78.0.1", "10.78.0.2"
+HOST6, GUEST6 = "fd78::1", "fd78::2"
+ATTEMPTS = 20  # of a client whose server may not listen yet
+REJECTED = re.compile("REJECTED|reject", re.IGNORECASE)
 SECONDS = 150  # what one case may take
 TAP_NIC = ["-netdev", "tap,id=n0,ifname=tap0,script=no,downscript=no",
            "-device", f"virtio-net-pci,netdev=n0,host_mtu={MTU}"]
@@ -53,7 +57,7 @@ class HostJob:
 
 class Here:
     """rocelab on this machine."""
-    name, address, device = "rocelab", HOST, "rocelab0"
+    name, address, address6, device = "rocelab", HOST, HOST6, "rocelab0"
 
     def __init__(self, rocelab, interface="tap0"):
         self.rocelab = os.path.abspath(rocelab)
@@ -83,7 +87,7 @@ class Rxe:
     name = "rxe"
 
     def __init__(self, guest, device="rxe0", address=GUEST, gids=None):
-        self.guest, self.device, self.address = guest, device, address
+        self.guest, self.device, self.address, self.address6 = guest, device, address, GUEST6
         self.gids = gids or {"{v4}": "1", "{v6}": "2", "{ll}": "0"}
 
     def start(self, words, seconds=SECONDS):
@@ -118,30 +122,47 @@ class RocelabInGuest:
         return self.guest.listening(port, job)
 
 
+# Programs that connect by rdma_cm: what tells the server's address to the server and to the client.
+BY_CM = {"rping": (["-s", "-a"], ["-c", "-a"]), "ucmatose": (["-b"], ["-s"])}
+
+
 def run_pair(server, client, program, arguments, seconds=SECONDS):
     """Runs both; returns the two outputs and a list of what is wrong (empty: nothing)."""
     port = sides.free_port()
 
-    def words(side):
-        return [program, *[side.gids.get(a, a) for a in arguments], "-d", side.device, "-p", str(port)]
+    def words(side, role):
+        own = [side.gids.get(a, a) for a in arguments]
+        if program in BY_CM:
+            address = server.address6 if "{v6}" in arguments else server.address
+            own = [a for a in arguments if a not in ("{v4}", "{v6}")] + BY_CM[program][role] + [address]
+        else:
+            own += ["-d", side.device] + [server.address] * role
+        return [program, *own, "-p", str(port)]
 
-    at_server = server.start(words(server), seconds)
-    if not server.listening(port, at_server):
+    at_server = server.start(words(server, 0), seconds)
+    if program not in BY_CM and not server.listening(port, at_server):
         at_server.kill()
         _, output, _ = at_server.wait()
         return [output, ""], [f"the server ({server.name}) did not listen"]
-    at_client = client.start([*words(client), server.address], seconds)
     outputs, wrong = ["", ""], []
-    for number, (side, job) in ((1, (client, at_client)), (0, (server, at_server))):
-        status, outputs[number], hung = job.wait()
-        role = ("server", "client")[number]
-        if hung:
-            wrong.append(f"the {role} ({side.name}) hung: ended after {seconds} s")
-        elif status != 0:
-            wrong.append(f"the {role} ({side.name}) ended with status {status}")
-        if wrong and number == 1:
-            at_server.kill()
+    for attempt in range(ATTEMPTS if program in BY_CM else 1):
+        at_client = client.start(words(client, 1), seconds)
+        status, outputs[1], hung = at_client.wait()
+        if status == 0 or hung or not REJECTED.search(outputs[1]) or at_server.ended():
+            break  # else nobody listens yet
+    judge(wrong, f"the client ({client.name})", status, hung, seconds)
+    if wrong:
+        at_server.kill()
+    status, outputs[0], hung = at_server.wait()
+    judge(wrong, f"the server ({server.name})", status, hung, seconds)
     return outputs, wrong
+
+
+def judge(wrong, who, status, hung, seconds):
+    if hung:
+        wrong.append(f"{who} hung: ended after {seconds} s")
+    elif status != 0:
+        wrong.append(f"{who} ended with status {status}")
 
 
 def missing_here():

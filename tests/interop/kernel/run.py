@@ -44,6 +44,11 @@ def read_cases():
 
 
 def problems(program, arguments, outputs):
+    if program == "rping":  # -v prints the data that -V has compared
+        return [f"the {role} saw no data" for role, output in zip(("server", "client"), outputs) if "rdma-ping-0" not in output]
+    if program == "ucmatose":
+        return [f"the {role} did not come to the end" for role, output in zip(("server", "client"), outputs)
+                if "return status 0" not in output]
     if program != PYTHON:
         return expect.problems(program, arguments, outputs)
     return [] if all("every byte as sent" in output for output in outputs) else ["not every byte was checked"]

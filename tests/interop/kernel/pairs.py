@@ -16,7 +16,7 @@ HOST, GUEST = "10.78.0.1", "10.78.0.2"
 HOST6, GUEST6 = "fd78::1", "fd78::2"
 ATTEMPTS = 20  # of a client whose server may not listen yet
 REJECTED = re.compile("REJECTED|reject", re.IGNORECASE)
-SECONDS = 150  # what one case may take
+SECONDS = 90  # what one case may take
 TAP_NIC = ["-netdev", "tap,id=n0,ifname=tap0,script=no,downscript=no",
            "-device", f"virtio-net-pci,netdev=n0,host_mtu={MTU}"]
 
@@ -33,19 +33,21 @@ class HostJob:
 
     def __init__(self, words, environment, folder, seconds):
         self.words, self.seconds = words, seconds
-        self.process = subprocess.Popen(words, env=environment, cwd=folder, text=True, errors="replace",
-                                        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                                        start_new_session=True)
+        self.output = tempfile.TemporaryFile()  # not a pipe: nobody reads while the other side is waited for
+        self.process = subprocess.Popen(words, env=environment, cwd=folder, stdin=subprocess.DEVNULL, stdout=self.output,
+                                        stderr=subprocess.STDOUT, start_new_session=True)
 
     def wait(self):
+        hung = False
         try:
-            output, _ = self.process.communicate(timeout=self.seconds)
-            return self.process.returncode, output, False
+            self.process.wait(self.seconds)
         except subprocess.TimeoutExpired:
+            hung = True
             sides.show_stacks(self.process)
             self.kill()
-            output, _ = self.process.communicate()
-            return self.process.returncode, output, True
+            self.process.wait()
+        self.output.seek(0)
+        return self.process.returncode, self.output.read().decode(errors="replace"), hung
 
     def ended(self):
         return self.process.poll() is not None

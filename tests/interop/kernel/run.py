@@ -72,7 +72,7 @@ class Run:
         for line in wrong:
             print("    WRONG:", line)
         for name, output in zip(("server", "client"), outputs):
-            print(f"    --- {name}:", *output.splitlines(), sep="\n    ", flush=True)
+            print(f"    --- {name}:", *(line[:200] for line in output.splitlines()), sep="\n    ", flush=True)
 
     def pair(self, title, server, client, command):
         title = f"{title}: {client.name} at {server.name}"

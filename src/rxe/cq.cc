@@ -10,10 +10,30 @@ void CompletionQueue::arm(bool solicited_only) {
   if (armed_ != Armed::kAny) armed_ = solicited_only ? Armed::kSolicited : Armed::kAny;
 }
 
-void CompletionQueue::notify(bool solicited) {
-  if (armed_ == Armed::kSolicited && !solicited) return;
+void CompletionQueue::notify(const Completion& completion, bool solicited) {
+  const bool error = completion.status != WcStatus::kSuccess;
+  if (armed_ == Armed::kSolicited && !solicited && !error) return;
+  ++waiting_;
+  if (period_ == Duration() || error || ring_.full() || waiting_ == count_) return tell();
+  if (held_) return;
+  held_ = true;
+  delay_->hold(*this, completion.timestamp + period_);
+}
+
+void CompletionQueue::tell() {
+  if (held_) delay_->drop(*this);
+  held_ = false;
+  waiting_ = 0;
   armed_ = Armed::kNo;
   events_->push_notification(user_);
+}
+
+void CompletionQueue::moderate(NotificationDelay& delay, std::uint32_t count, Duration period) {
+  if (held_) tell();
+  if (delay_ == nullptr) delay.expect_one_more();
+  delay_ = &delay;
+  count_ = count;
+  period_ = period;
 }
 
 bool CompletionQueue::overflow() {
@@ -22,7 +42,7 @@ bool CompletionQueue::overflow() {
   in_error_ = true;
   events_->push(EventType::kCqErr, user_);
   // Whoever sleeps on the completion channel alone must wake up as well.
-  if (armed_ != Armed::kNo) notify(true);
+  if (armed_ != Armed::kNo) tell();
   return false;
 }
 

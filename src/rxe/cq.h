@@ -13,6 +13,7 @@
 #include "base/result.h"
 #include "rxe/event_queue.h"
 #include "rxe/fixed_ring.h"
+#include "rxe/notification_delay.h"
 #include "rxe/types.h"
 
 namespace rocelab::rxe {
@@ -24,6 +25,7 @@ class CompletionQueue {
   CompletionQueue(std::uint32_t cqe_min, void* user, EventQueue& events, Storage storage = Storage::kAtOnce)
       : ring_(cqe_min, storage), events_(&events), user_(user) {}
   ~CompletionQueue() {
+    if (delay_ != nullptr) delay_->drop(*this);
     if (armed_ != Armed::kNo) events_->cancel_notification();
     events_->forget(user_);
   }
@@ -39,7 +41,7 @@ class CompletionQueue {
     }
     ring_.push(completion);
     if (armed_ != Armed::kNo) [[unlikely]]
-      notify(solicited || completion.status != WcStatus::kSuccess);
+      notify(completion, solicited);
     return true;
   }
 
@@ -56,6 +58,13 @@ class CompletionQueue {
   /// Asks for one notification at the next completion added (never for those already inside). A pending request for any
   /// completion is not weakened by one for solicited completions only.
   void arm(bool solicited_only);
+
+  /// Moderation: a notification comes when `count` completions have asked for it (0: any number) or `period` after the
+  /// first one; at once when one is an error or the queue is full. A period of zero: always at once. What is held back
+  /// now is told.
+  void moderate(NotificationDelay& delay, std::uint32_t count, Duration period);
+  /// Makes the notification asked for; by NotificationDelay, too.
+  void tell();
 
   /// Room for at least `cqe_min`; entries and order stay. EINVAL when more are pending.
   base::Result<void> resize(std::uint32_t cqe_min);
@@ -79,15 +88,20 @@ class CompletionQueue {
   enum class Armed : std::uint8_t { kNo, kSolicited, kAny };
 
   bool overflow();
-  void notify(bool solicited);
+  void notify(const Completion& completion, bool solicited);
 
   FixedRing<Completion> ring_;
   EventQueue* events_;
+  NotificationDelay* delay_ = nullptr;  ///< once the queue has been moderated
+  Duration period_;
+  std::uint32_t count_ = 0;
+  std::uint32_t waiting_ = 0;  ///< completions that wait to be told of
   void* user_;
   std::uint64_t lost_ = 0;
   std::uint32_t users_ = 0;
   Armed armed_ = Armed::kNo;
   bool in_error_ = false;
+  bool held_ = false;  ///< by delay_
 };
 
 }  // namespace rocelab::rxe

@@ -100,6 +100,9 @@ class Device {
   /// When the completion that poll_cq would return first was added; nothing when the queue is empty or unknown.
   std::optional<TimePoint> next_completion_time(CqId cq) const;
   Result<void> req_notify_cq(CqId cq, bool solicited_only);
+  /// CQ moderation: a notification waits for `count` completions (0: no number) or for `period` after the first,
+  /// whichever is sooner. A period of zero: it waits for nothing.
+  Result<void> modify_cq(CqId cq, std::uint16_t count, Duration period);
 
   // --- shared receive queues -------------------------------------------------------------------------------------
   Result<SrqId> create_srq(PdId pd, SrqAttr& attr, void* user);  ///< attr is rounded up on return

@@ -79,6 +79,18 @@ Result<void> Device::req_notify_cq(CqId cq, bool solicited_only) {
   return {};
 }
 
+Result<void> Device::modify_cq(CqId cq, std::uint16_t count, Duration period) {
+  CompletionQueue* queue = impl_->find_cq(cq);
+  if (queue == nullptr) return no_such_cq();
+  if (!impl_->delay.has_timer()) {
+    impl_->delay.set_timer(static_cast<std::uint32_t>(impl_->qp_of_timer.size()));
+    impl_->qp_of_timer.push_back(nullptr);
+    impl_->timers.reserve(impl_->qp_of_timer.size());
+  }
+  queue->moderate(impl_->delay, count, period);
+  return {};
+}
+
 // --- shared receive queues ------------------------------------------------------------------------------------------
 
 Result<SrqId> Device::create_srq(PdId pd, SrqAttr& attr, void* user) {

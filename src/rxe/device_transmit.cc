@@ -167,6 +167,10 @@ std::optional<TimePoint> Device::next_timeout_bound() const { return impl_->time
 void Device::handle_timeout(TimePoint now) {
   Engine& engine = *impl_;
   while (const auto index = engine.timers.pop_due(now)) {
+    if (engine.delay.is_timer(*index)) [[unlikely]] {
+      engine.delay.expire(now);
+      continue;
+    }
     Qp& qp = *engine.qp_of_timer[*index];
     while (const auto deadline = qp.timers.take_due(engine.timers, now)) {
       fire(engine, qp, now, *deadline);

@@ -19,6 +19,7 @@
 #include "rxe/gid_table.h"
 #include "rxe/local_memory.h"
 #include "rxe/multicast.h"
+#include "rxe/notification_delay.h"
 #include "rxe/qp.h"
 #include "rxe/qp_state.h"
 #include "rxe/ready_list.h"
@@ -42,6 +43,7 @@ struct Engine {
   mm::RegionTable regions;
   ReadyLists ready;
   TimerQueue timers;
+  NotificationDelay delay{timers};       ///< of CQs; they take themselves out
   std::vector<std::unique_ptr<Qp>> qps;  ///< by qpn - qpn_first, as far as numbers have been handed out
   std::unique_ptr<Qp> gsi;
   std::vector<wire::Segment> segments;  ///< scratch: a packet's gather list

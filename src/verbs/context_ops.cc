@@ -1,6 +1,6 @@
 // The tables that <infiniband/verbs.h>'s inline functions call through. A slot left empty makes the inline function say
-// EOPNOTSUPP by itself: those are flow steering, work queues and RSS, counters, rate limits,
-// moderation and tag matching (docs/spec_exceptions.md says why).
+// EOPNOTSUPP by itself: those are flow steering, work queues and RSS, counters, rate limits and tag matching
+// (docs/spec_exceptions.md says why).
 #include <infiniband/verbs.h>
 
 #include "verbs/context.h"
@@ -40,6 +40,7 @@ void set_operations(verbs_context& table) {
   table.query_device_ex = query_device_ex;
   table.query_rt_values = query_rt_values;
   table.create_cq_ex = create_cq_ex;
+  table.modify_cq = modify_cq;
   table.create_srq_ex = create_srq_ex;
   table.create_qp_ex = create_qp_ex;
   table.get_srq_num = get_srq_num;

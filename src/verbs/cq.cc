@@ -84,6 +84,14 @@ int req_notify_cq(ibv_cq* cq, int solicited_only) {
   return status_of(device->req_notify_cq(Cq::of(cq).id, solicited_only != 0));
 }
 
+int modify_cq(ibv_cq* cq, ibv_modify_cq_attr* attr) {
+  if (attr == nullptr || attr->attr_mask != IBV_CQ_ATTR_MODERATE) return refuse(EINVAL);
+  const auto period = base::Duration::us(attr->moderate.cq_period);
+  return status_of(Context::of(cq->context).engine([&](rxe::Device& engine, base::TimePoint) {
+    return engine.modify_cq(Cq::of(cq).id, attr->moderate.cq_count, period);
+  }));
+}
+
 ibv_cq_ex* create_cq_ex(ibv_context* context, ibv_cq_init_attr_ex* attr) {
   constexpr std::uint64_t kReadable =
       std::uint64_t{IBV_WC_STANDARD_FLAGS} |

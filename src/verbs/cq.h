@@ -60,6 +60,7 @@ class Channel : public ibv_comp_channel {
 
 int poll_cq(ibv_cq* cq, int count, ibv_wc* completions);
 int req_notify_cq(ibv_cq* cq, int solicited_only);
+int modify_cq(ibv_cq* cq, ibv_modify_cq_attr* attr);
 ibv_cq_ex* create_cq_ex(ibv_context* context, ibv_cq_init_attr_ex* attr);
 /// Sets the functions that the inline ibv_start_poll, ibv_wc_read_* call (cq_ex.cc).
 void set_extended_operations(Cq& cq);

@@ -97,6 +97,8 @@ int query_device_ex(ibv_context* context, const ibv_query_device_ex_input* input
   // Flags that the header of rdma-core 44 does not name.
   constexpr std::uint64_t kFlushGlobal = std::uint64_t{1} << 38, kAtomicWrite = std::uint64_t{1} << 40;
   all.device_cap_flags_ex = all.orig_attr.device_cap_flags | kFlushGlobal | kAtomicWrite;
+  constexpr std::uint16_t kAny = 0xffff;
+  all.cq_mod_caps = {kAny, kAny};
   all.max_dm_size = kDeviceMemoryBytes;
   all.phys_port_cnt_ex = 1;
   // An application compiled against a newer header has a longer struct: what we don't know is zero there.

@@ -179,8 +179,6 @@ TEST_CASE("what is not offered says EOPNOTSUPP, exactly", "[verbs]") {
   ibv_qp_rate_limit_attr rate{};
   CHECK(ibv_modify_qp_rate_limit(rc, &rate) == EOPNOTSUPP);
   CHECK(ibv_destroy_qp(rc) == 0);
-  ibv_modify_cq_attr moderation{};
-  CHECK(ibv_modify_cq(lab.cq(), &moderation) == EOPNOTSUPP);
 }
 
 TEST_CASE("parent domains stand for their PD and keep it alive", "[verbs]") {

@@ -91,6 +91,38 @@ TEST_CASE("armed for solicited completions only, a CQ stays silent for others", 
   CHECK(ibv_destroy_qp(pair.b) == 0);
 }
 
+TEST_CASE("a moderated CQ tells when enough has come, and when its period is over with less", "[verbs]") {
+  Lab lab(ibv_create_comp_channel);
+  ibv_device_attr_ex device{};
+  REQUIRE(ibv_query_device_ex(lab.context(), nullptr, &device) == 0);
+  CHECK(device.cq_mod_caps.max_cq_count == 0xffff);
+  CHECK(device.cq_mod_caps.max_cq_period == 0xffff);
+  ibv_modify_cq_attr attr{};
+  CHECK(ibv_modify_cq(lab.cq(), &attr) == EINVAL);
+  Lab::Pair pair = lab.make_pair(IBV_QPT_RC);
+  const auto event_comes = [&](std::uint16_t count, std::uint16_t period_us) {
+    attr = {IBV_CQ_ATTR_MODERATE, {count, period_us}};
+    REQUIRE(ibv_modify_cq(lab.cq(), &attr) == 0);
+    REQUIRE(ibv_req_notify_cq(lab.cq(), 0) == 0);
+    send(pair, IBV_SEND_SIGNALED);  // two completions
+    REQUIRE(readable(lab.channel()->fd, -1));
+    ibv_cq* cq = nullptr;
+    void* cq_context = nullptr;
+    REQUIRE(ibv_get_cq_event(lab.channel(), &cq, &cq_context) == 0);
+    ibv_ack_cq_events(cq, 1);
+    lab.wait_success();
+    lab.wait_success();
+    CHECK_FALSE(readable(lab.channel()->fd, 0));
+  };
+  event_comes(2, 0xffff);
+  event_comes(100, 500);  // nobody polls: the device's own thread lets the time pass
+  event_comes(0, 500);
+  event_comes(100, 0);
+  event_comes(0, 0);
+  CHECK(ibv_destroy_qp(pair.a) == 0);
+  CHECK(ibv_destroy_qp(pair.b) == 0);
+}
+
 TEST_CASE("a channel with CQs is busy; an unread event goes away with its CQ, a read one is waited for", "[verbs]") {
   Lab lab;
   ibv_comp_channel* channel = ibv_create_comp_channel(lab.context());

@@ -60,6 +60,13 @@ class FaultPort final : public Port {
   std::uint32_t rx_checked() const override { return inner_->rx_checked(); }
   int wait_fd() const override { return inner_->wait_fd(); }
   void listen_to(std::span<const wire::Gid> groups) override { inner_->listen_to(groups); }
+  std::optional<wire::MacAddress> neighbour(const wire::Gid& destination) const override {
+    return inner_->neighbour(destination);
+  }
+  bool hear(Frame frame) override { return inner_->hear(frame); }
+  void ask_for_neighbour(const wire::Gid& destination, const wire::Gid& source) override {
+    inner_->ask_for_neighbour(destination, source);
+  }
   void abandon() noexcept override { inner_->abandon(); }
   bool link_up() const override { return inner_->link_up(); }
   const PortCounters& counters() const override { return inner_->counters(); }

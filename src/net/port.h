@@ -8,10 +8,12 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string_view>
 
 #include "wire/gid.h"
+#include "wire/mac.h"
 
 namespace rocelab::net {
 
@@ -63,6 +65,13 @@ class Port {
   /// The multicast groups whose frames the owner wants, instead of those it wanted before. For ports that have to tell
   /// somebody; the others hear all of them.
   virtual void listen_to(std::span<const wire::Gid> /*groups*/) {}
+  /// The MAC address of whoever has `destination`, if this port has learned it. For ports that find neighbours
+  /// themselves.
+  virtual std::optional<wire::MacAddress> neighbour(const wire::Gid& /*destination*/) const { return std::nullopt; }
+  /// A frame that another process of the host has received. True: it told about a neighbour.
+  virtual bool hear(Frame /*frame*/) { return false; }
+  /// Asks the network for it, as `source`; a later burst may bring the answer.
+  virtual void ask_for_neighbour(const wire::Gid& /*destination*/, const wire::Gid& /*source*/) {}
   /// In a child of fork(): lets go of what only the parent may have. Nothing passes from then on. Async-signal-safe.
   virtual void abandon() noexcept {}
 

@@ -90,8 +90,11 @@ Outcome set_mtu(Config& config, std::string_view text) {
 }
 
 Outcome set_port(Config& config, std::string_view text) {
-  static constexpr std::array<std::pair<std::string_view, PortKind>, 3> kChoices = {
-      {{"host", PortKind::kHost}, {"af_packet", PortKind::kAfPacket}, {"udp", PortKind::kUdp}}};
+  static constexpr std::array<std::pair<std::string_view, PortKind>, 5> kChoices = {{{"host", PortKind::kHost},
+                                                                                     {"af_packet", PortKind::kAfPacket},
+                                                                                     {"af_xdp", PortKind::kAfXdp},
+                                                                                     {"tap", PortKind::kTap},
+                                                                                     {"udp", PortKind::kUdp}}};
   return choose(text, kChoices, config.port);
 }
 
@@ -201,7 +204,7 @@ constexpr std::array<Knob, 14> kKnobs = {{
     {{"run_dir", "ROCELAB_RUN_DIR", "an absolute path"}, Form::kText, set_run_dir},
     {{"devices", "ROCELAB_DEVICES", "a whole number from 1 to 8"}, Form::kInteger, set_devices},
     {{"mtu", "ROCELAB_MTU", "one of 256, 512, 1024, 2048, 4096"}, Form::kInteger, set_mtu},
-    {{"port", "ROCELAB_PORT", "one of host, af_packet, udp"}, Form::kText, set_port},
+    {{"port", "ROCELAB_PORT", "one of host, af_packet, af_xdp, tap, udp"}, Form::kText, set_port},
     {{"interface", "ROCELAB_INTERFACE", "the name of a network interface, 1 to 15 characters"},
      Form::kText,
      set_interface},
@@ -255,11 +258,17 @@ std::string default_run_dir(const Environment& environment) {
 
 /// What a single knob cannot know.
 base::TextResult<void> check_together(const Config& config) {
-  if (config.port == PortKind::kAfPacket && config.interface.empty()) {
-    return base::fail_text("port `af_packet` needs `interface`: the network interface that packets leave by");
+  const bool raw = config.port == PortKind::kAfPacket || config.port == PortKind::kAfXdp;
+  if (raw && config.interface.empty()) {
+    return base::fail_text(fmt::format("port `{}` needs `interface`: the network interface that packets leave by",
+                                       config.port == PortKind::kAfPacket ? "af_packet" : "af_xdp"));
   }
-  if (config.port == PortKind::kUdp && config.interface.empty() &&
-      (config.addresses.empty() || config.addresses[0].empty())) {
+  const bool has_addresses = !config.addresses.empty() && !config.addresses[0].empty();
+  if (config.port == PortKind::kTap && (config.interface.empty() || !has_addresses)) {
+    return base::fail_text(
+        "port `tap` needs `interface`, a TAP interface, and `addresses` of the device at its other end");
+  }
+  if (config.port == PortKind::kUdp && config.interface.empty() && !has_addresses) {
     return base::fail_text(
         "port `udp` needs `interface`, whose addresses packets leave by, or `addresses` of this machine");
   }

@@ -28,6 +28,8 @@ inline constexpr std::size_t kAddressesMax = 8;  ///< configured addresses of on
 enum class PortKind : std::uint8_t {
   kHost,      ///< between the processes of this machine only (memif and loopback)
   kAfPacket,  ///< also off the host, through a kernel network interface (needs CAP_NET_RAW)
+  kAfXdp,     ///< the same by AF_XDP where it is allowed and the interface's queue is free
+  kTap,       ///< also off the host, as a NIC of its own at the other end of a TAP interface
   kUdp,       ///< also off the host, by UDP sockets of an interface's addresses: RoCE v2 without any privilege
 };
 

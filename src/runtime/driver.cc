@@ -2,6 +2,7 @@
 #include "runtime/driver.h"
 
 #include <fmt/format.h>
+#include <poll.h>
 #include <sys/random.h>
 
 #include <algorithm>
@@ -80,7 +81,8 @@ base::TextResult<void> Driver::start() {
     if (!uplink) return base::fail_text(uplink.error());
     uplink_ = maker_.wrap(std::move(*uplink));
     tx_.set_uplink(uplink_.get());
-    if (config_.port == PortKind::kUdp) rx_.set_shared_uplink(uplink_.get(), &handover_);
+    const bool tap = config_.port == PortKind::kTap;
+    if (tap || config_.port == PortKind::kUdp) rx_.set_shared_uplink(uplink_.get(), &handover_, tap);
   }
   if (auto opened = sleeper_.open(control_.fd(), uplink_ ? uplink_->wait_fd() : -1); !opened) {
     return base::fail_text(opened.error());
@@ -403,6 +405,26 @@ base::TextResult<ConnectionService*> Driver::connections(LocalDevice& device) {
   cm_page_->take_part(index);
   release(now);
   return service;
+}
+
+base::Result<wire::MacAddress> Driver::ask_uplink(const wire::Gid& destination, const wire::Gid& source) {
+  for (unsigned ask = 0; ask < kNeighbourAsksMax; ++ask) {
+    TimePoint now = enter();
+    auto found = uplink_->neighbour(destination);
+    if (!found) uplink_->ask_for_neighbour(destination, source);
+    release(now);
+    for (int waited = 0; !found && waited < kNeighbourWaitMs; waited += kNeighbourStepMs) {
+      // The progress thread may take the answer in just as well.
+      pollfd fd{uplink_->wait_fd(), POLLIN, 0};
+      poll(&fd, 1, kNeighbourStepMs);
+      now = enter();
+      pass(now);
+      found = uplink_->neighbour(destination);
+      release(now);
+    }
+    if (found) return *found;
+  }
+  return base::fail(EHOSTUNREACH, "nobody has answered for the destination GID");
 }
 
 void Driver::follow_groups() {

@@ -81,8 +81,10 @@ class Driver final : public ForkListener {
   /// Connection management of an open device, made at first use.
   base::TextResult<ConnectionService*> connections(LocalDevice& device);
   const Routes& routes() const { return routes_; }
-  /// Frames on the uplink carry their receiver's MAC address.
-  bool uplink_has_macs() const { return config_.port != PortKind::kUdp; }
+  /// What is at the other end of the uplink decides who knows a neighbour's MAC address.
+  PortKind uplink_kind() const { return config_.port; }
+  /// Asks the uplink itself, and moves packets until it knows. ETIMEDOUT or EHOSTUNREACH: nobody has answered.
+  base::Result<wire::MacAddress> ask_uplink(const wire::Gid& destination, const wire::Gid& source);
   std::span<const DeviceDescription> descriptions() const { return descriptions_; }
   /// See TxPath; under the lock.
   bool meet_everybody(TimePoint now) { return tx_.meet_everybody(now); }
@@ -192,6 +194,8 @@ class Driver final : public ForkListener {
   static constexpr Duration kLinger = Duration::us(50);  ///< spinning after the last packet, when nobody else wants
   static constexpr Duration kSilent = Duration::ms(1);   ///< without a verbs call the processor is ours
   static constexpr int kFarewellMaxMs = 200;
+  static constexpr unsigned kNeighbourAsksMax = 30;                   ///< in a row
+  static constexpr int kNeighbourWaitMs = 100, kNeighbourStepMs = 2;  ///< for an answer to each
 };
 
 }  // namespace rocelab::runtime

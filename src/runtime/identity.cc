@@ -251,7 +251,7 @@ base::TextResult<std::vector<DeviceDescription>> describe_devices(const Config& 
     device.vendor_part_id = config.vendor_part_id;
     const std::uint64_t drawn = rng.next();
     if (interface) {
-      device.mac = interface->mac;
+      if (config.port != PortKind::kTap) device.mac = interface->mac;  // a TAP's is the other end's
       device.interface = config.interface;
       device.interface_index = interface->index;
     }

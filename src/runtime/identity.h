@@ -5,6 +5,7 @@
 //   0, 1  the link-local address of the MAC (EUI-64), RoCE v1 and v2
 //   2, 3  an IPv4 address of 198.18.0.0/15 (RFC 2544: never routed), RoCE v1 and v2
 // With sockets (port udp) they are the addresses of the interface, or the configured ones, as RoCE v2 alone.
+// At a TAP interface the MAC is drawn too, and the addresses are the configured ones.
 // With another interface, MAC and addresses are the interface's, followed by those of the VLAN interfaces above it.
 // Configured addresses take the place of all but the link-local one. The order (v1 before v2) is that of Linux.
 #pragma once

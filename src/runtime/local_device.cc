@@ -111,8 +111,9 @@ Result<wire::MacAddress> LocalDevice::resolve(const wire::Gid& dgid, std::uint8_
     return base::fail(EHOSTUNREACH, "the destination GID is not on this host, and the device has no uplink");
   }
   wire::MacAddress mac{};
-  if (!driver_.uplink_has_macs()) return mac;       // the kernel finds the way
-  if (is_link_local_of_mac(dgid, mac)) return mac;  // says it itself, as in Linux's rdma_get_ll_mac
+  if (driver_.uplink_kind() == PortKind::kUdp) return mac;  // the kernel finds the way
+  if (is_link_local_of_mac(dgid, mac)) return mac;          // says it itself, as in Linux's rdma_get_ll_mac
+  if (driver_.uplink_kind() == PortKind::kTap) return driver_.ask_uplink(dgid, source->gid);
   net::NeighbourQuery query;
   char name[IF_NAMESIZE] = {};
   const bool of_vlan = source->has_vlan && if_indextoname(source->ndev_ifindex, name) != nullptr;

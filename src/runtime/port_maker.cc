@@ -14,12 +14,17 @@
 #include "net/fault_port.h"
 #include "net/loopback_port.h"
 #include "net/pcapng_writer.h"
+#include "net/tap/tap_port.h"
 #include "net/udp/udp_port.h"
+#include "net/xdp/xdp_port.h"
+#include "runtime/identity.h"
+#include "runtime/log.h"
 
 namespace rocelab::runtime {
 
 namespace {
 constexpr std::size_t kLoopbackSlots = 256;
+constexpr std::size_t kEthernetBytesMax = 18;  // with a VLAN tag
 }  // namespace
 
 base::TextResult<PortMaker> PortMaker::create(const Config& config, const RunDirectory& directory) {
@@ -54,7 +59,24 @@ base::TextResult<std::unique_ptr<net::Port>> PortMaker::make_uplink(const Device
     options.process = own_slot;
     return net::udp::UdpPort::create(options);
   }
-  return net::dpdk::AfPacketPort::create({.interface = interface_});
+  if (kind_ == PortKind::kTap) {
+    const auto facts = read_interface(interface_);
+    if (!facts) return base::fail_text(facts.error());
+    net::tap::TapOptions options;
+    options.interface = interface_;
+    options.mac = device.mac;
+    options.frame_bytes_max = facts->mtu_bytes + kEthernetBytesMax;
+    for (const rxe::GidEntry& entry : device.gids) {
+      if (entry.type == rxe::GidType::kRoceV2) options.addresses.push_back(entry.gid);
+    }
+    return net::tap::TapPort::create(options);
+  }
+  auto raw = net::dpdk::AfPacketPort::create({.interface = interface_, .process = own_slot});
+  if (!raw || kind_ != PortKind::kAfXdp) return raw;
+  auto xdp = net::xdp::XdpPort::create({.interface = interface_, .process = own_slot}, *raw);
+  if (xdp) return xdp;
+  log(LogLevel::kWarn, "{}; using af_packet instead", xdp.error());
+  return raw;
 }
 
 base::TextResult<std::unique_ptr<net::Port>> PortMaker::make_link(const Links::Chore& chore, std::uint32_t own_slot,

@@ -19,7 +19,7 @@ std::size_t RxPath::receive(net::Port& port, base::TimePoint now) {
                                                  : net::decode_frame(frames_[i], packet_);
     if (decoded) {
       dispatch(frames_[i], shared, now);
-    } else {
+    } else if (decoded.error() != wire::FrameError::kNotRoce || !is_about_neighbour(frames_[i], shared, now)) {
       ++counters_.rx_errors[static_cast<std::size_t>(decoded.error())];
     }
   }
@@ -28,9 +28,16 @@ std::size_t RxPath::receive(net::Port& port, base::TimePoint now) {
   return count;
 }
 
+bool RxPath::is_about_neighbour(net::Frame frame, bool shared, base::TimePoint now) {
+  if (!share_groups_ || !shared_->hear(frame)) return false;
+  if (shared) handover_->pass_to_all(frame, now);
+  return true;
+}
+
 void RxPath::dispatch(net::Frame frame, bool shared, base::TimePoint now) {
   const std::uint32_t where = routes_.find(packet_.path.destination_gid);
   if (where == Routes::kMulticast) {
+    if (shared && share_groups_) handover_->pass_to_all(frame, now);
     for (rxe::Device* engine : engines_) {
       if (engine != nullptr) engine->handle_packet(now, packet_);
     }

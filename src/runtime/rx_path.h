@@ -30,19 +30,25 @@ class RxPath {
   void set_connections(std::uint32_t index, ConnectionService* service) { connections_[index] = service; }
 
   /// `uplink` gives each frame to one process of the host, not always the right one: the others' are handed over.
-  void set_shared_uplink(const net::Port* uplink, Handover* handover) { shared_ = uplink, handover_ = handover; }
+  /// `groups_too`: that goes for multicast frames as well, and for answers about neighbours.
+  void set_shared_uplink(net::Port* uplink, Handover* handover, bool groups_too) {
+    shared_ = uplink, handover_ = handover, share_groups_ = groups_too;
+  }
 
   /// One burst. Returns the number of frames.
   std::size_t receive(net::Port& port, base::TimePoint now);
 
  private:
+  /// A frame that is no packet of ours may tell a port that looks for neighbours itself about one.
+  bool is_about_neighbour(net::Frame frame, bool shared, base::TimePoint now);
   void dispatch(net::Frame frame, bool shared, base::TimePoint now);
 
   Routes& routes_;
   ProcessCounters& counters_;
   const std::uint32_t slot_;
-  const net::Port* shared_ = nullptr;
+  net::Port* shared_ = nullptr;
   Handover* handover_ = nullptr;
+  bool share_groups_ = false;
   std::array<rxe::Device*, kDevicesMax> engines_{};
   std::array<ConnectionService*, kDevicesMax> connections_{};
   std::array<net::Frame, net::kBurstMax> frames_;

@@ -7,6 +7,7 @@
 #include "net/udp/datagram.h"
 #include "roce_v2/icrc_change.h"
 #include "tests/support/catch.h"
+#include "tests/support/golden.h"
 #include "tests/support/naive_icrc.h"
 #include "tests/support/random_packet.h"
 #include "wire/bytes.h"
@@ -159,6 +160,33 @@ TEST_CASE("udp: a datagram becomes the frame that was sent, its unseen identific
     REQUIRE(decoded.path.hop_limit == path.hop_limit);
     REQUIRE(decoded.bth.psn == owned.packet.bth.psn);
   }
+}
+
+TEST_CASE("udp: Linux's own packets are found right without their identification", "[net][udp]") {
+  std::size_t packets = 0, numbered = 0;
+  for (const test::GoldenFrame& golden : test::golden_frames()) {
+    wire::Packet packet;
+    if (!decode_frame(golden.bytes, packet) || packet.path.has_vlan) continue;
+    const wire::Path& path = packet.path;
+    if (path.encapsulation == wire::Encapsulation::kRoceV1) continue;
+    const std::size_t at = path.encapsulation == wire::Encapsulation::kRoceV2Ipv4 ? kIpv4Transport : kIpv6Transport;
+    const std::size_t end = test::icrc_offset(golden.bytes) + 4;
+    Bytes room(kHeadroomBytes);
+    room.insert(room.end(), golden.bytes.begin() + static_cast<std::ptrdiff_t>(at),
+                golden.bytes.begin() + static_cast<std::ptrdiff_t>(end));
+    const Arrival arrival{path.source_gid, path.destination_gid, path.udp_source_port, path.traffic_class,
+                          path.hop_limit};
+    const Rebuilt rebuilt = rebuild(arrival, room.data() + kHeadroomBytes, end - at);
+    INFO(golden.origin);
+    REQUIRE(rebuilt.checked);
+    wire::Packet again;
+    REQUIRE(decode_frame(rebuilt.frame, again));
+    REQUIRE(again.path.ipv4_identification == path.ipv4_identification);
+    ++packets;
+    numbered += path.ipv4_identification != 0 ? 1 : 0;
+  }
+  CHECK(packets > 100);
+  CHECK(numbered > 100);
 }
 
 TEST_CASE("udp: a damaged datagram is not taken for right, and the decoder says so", "[net][udp]") {

@@ -5,6 +5,10 @@ user and network namespace (unshare -Urn) with a veth pair to a second network n
 
     near (10.77.0.1, fd00:77::1) === far (10.77.0.2, fd00:77::2)
 
+and there too with two TAP interfaces in a bridge, which has an address of the kernel's own:
+
+    near-tap (10.88.0.1, fd00:88::1) === bridge (10.88.0.9) === far-tap (10.88.0.2, fd00:88::2)
+
 PEER is tests/runtime/peer.cc. Run as root, the test becomes nobody first.
 """
 import os
@@ -31,7 +35,7 @@ def run(*words):
 class Peer:
     def __init__(self, host, run_dir, **variables):
         prefix, settings = HOSTS[host]
-        environment = dict(os.environ, ROCELAB_RUN_DIR=run_dir, ROCELAB_PORT="udp", **{**settings, **variables})
+        environment = {**os.environ, "ROCELAB_RUN_DIR": run_dir, "ROCELAB_PORT": "udp", **settings, **variables}
         self.process = subprocess.Popen([*prefix, PEER], env=environment, text=True, stdin=subprocess.PIPE,
                                         stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         self.endpoints = 0
@@ -61,7 +65,8 @@ class Peer:
 
 
 class Hosts(unittest.TestCase):
-    gids = (IPV4,)
+    gids = (IPV4,)  # the first is what tests use that need one
+    kind = ""  # behind the names of hosts
 
     def setUp(self):
         self.peers = []
@@ -74,10 +79,12 @@ class Hosts(unittest.TestCase):
             shutil.rmtree(directory, ignore_errors=True)
 
     def start(self, host, **variables):
-        self.peers.append(Peer(host, self.directories[host], **variables))
+        name = host if host in HOSTS and host not in ("near", "far") else host + self.kind
+        self.peers.append(Peer(name, self.directories[name], **variables))
         return self.peers[-1]
 
-    def join(self, a, b, gid=IPV4, **options):
+    def join(self, a, b, gid=None, **options):
+        gid = self.gids[0] if gid is None else gid
         (at_a, address_a), (at_b, address_b) = a.new(gid, **options), b.new(gid, **options)
         self.assertEqual(a.ask(f"connect {at_a} {address_b}"), "0", address_b)
         self.assertEqual(b.ask(f"connect {at_b} {address_a}"), "0", address_a)
@@ -145,6 +152,10 @@ class Traffic:
         self.assertEqual(near.ask(f"write {at_near} 30 20000 1"), "ok")
         self.assertEqual(far.ask(f"write {at_far} 30 20000 2"), "ok")
 
+
+class Sockets:
+    """Tests for hosts with UDP sockets."""
+
     def test_the_same_address_for_a_second_host_is_refused(self):
         near = self.start("near")
         near.new(IPV4)
@@ -155,7 +166,21 @@ class Traffic:
             self.assertIn("another program has it", error)
 
 
-class OnLoopback(Hosts, Traffic):
+class Groups:
+    def test_multicast_reaches_every_process_of_every_host_once(self):
+        near = [self.start("near") for _ in range(2)]
+        far = [self.start("far") for _ in range(2)]
+        group = "239.77.1.2"
+        for peer in near + far:
+            self.assertEqual(peer.ask(f"join {group}"), "ok")
+        for number, speaker in enumerate(near + far):
+            self.assertEqual(speaker.ask(f"say hello-{number}"), "ok")
+            for peer in near + far:
+                if peer is not speaker:
+                    self.assertEqual(peer.ask("listen"), f"hello-{number}")
+
+
+class OnLoopback(Hosts, Traffic, Sockets):
     def test_no_capability_is_needed(self):
         near, far = self.start("near"), self.start("far")
         at, _ = self.join(near, far)
@@ -180,26 +205,53 @@ class OnLoopback(Hosts, Traffic):
         self.assertEqual(inside.returncode, 0)
 
 
-class BetweenNamespaces(Hosts, Traffic):
+class BetweenNamespaces(Hosts, Traffic, Sockets, Groups):
     gids = (IPV4, IPV6)
-
-    def test_multicast_reaches_every_process_of_every_host_once(self):
-        near = [self.start("near") for _ in range(2)]
-        far = [self.start("far") for _ in range(2)]
-        group = "239.77.1.2"
-        for peer in near + far:
-            self.assertEqual(peer.ask(f"join {group}"), "ok")
-        for number, speaker in enumerate(near + far):
-            self.assertEqual(speaker.ask(f"say hello-{number}"), "ok")
-            for peer in near + far:
-                if peer is not speaker:
-                    self.assertEqual(peer.ask("listen"), f"hello-{number}")
 
     def test_more_than_the_interface_carries_is_refused(self):
         peer = self.start("near", ROCELAB_MTU="4096")
         _, error = peer.process.communicate(timeout=60)
         self.assertEqual(peer.process.returncode, 2)
         self.assertIn("mtu: 4096: interface `veth0` with its MTU of 1500 carries at most 1024", error)
+
+
+class OnTaps(Hosts, Traffic, Groups):
+    # Behind the link-local address, version 1 before version 2.
+    gids = (3, 5, 2)
+    kind = "-tap"
+
+    def test_the_kernel_at_the_bridge_finds_us_and_we_find_it(self):
+        near, bridge = self.start("near"), self.start("bridge")
+        (at_near, near_is), (at_bridge, bridge_is) = near.new(3), bridge.new(0)
+        self.assertEqual(near.ask(f"connect {at_near} {bridge_is}"), "0", bridge_is)
+        self.assertEqual(bridge.ask(f"connect {at_bridge} {near_is}"), "0", near_is)
+        self.assertEqual(near.ask(f"write {at_near} 20 20000 1"), "ok")
+        self.assertEqual(bridge.ask(f"write {at_bridge} 20 20000 2"), "ok")
+
+    def test_an_address_that_nobody_has_is_unreachable(self):
+        near = self.start("near")
+        at, _ = near.new(3)
+        self.assertEqual(near.ask(f"connect {at} 65600 10.88.0.99 0 0"), "113")
+
+    def test_an_interface_of_another_kind_is_refused(self):
+        peer = self.start("near", ROCELAB_INTERFACE="veth0")
+        _, error = peer.process.communicate(timeout=60)
+        self.assertEqual(peer.process.returncode, 2)
+        self.assertIn("interface veth0: it is not a TAP interface", error)
+
+
+def set_up_taps():
+    """A bridge with two TAP interfaces, and an address on the bridge for a host with UDP sockets."""
+    run("ip", "link", "add", "br0", "type", "bridge")
+    run("ip", "addr", "add", "10.88.0.9/24", "dev", "br0")
+    for number, name in enumerate(("near", "far"), start=1):
+        run("ip", "tuntap", "add", f"tap{number}", "mode", "tap", "multi_queue")
+        run("ip", "link", "set", f"tap{number}", "master", "br0")
+        run("ip", "link", "set", f"tap{number}", "up")
+        HOSTS[name + "-tap"] = ([], {"ROCELAB_PORT": "tap", "ROCELAB_INTERFACE": f"tap{number}",
+                                     "ROCELAB_ADDRESSES": f"10.88.0.{number},fd00:88::{number}"})
+    run("ip", "link", "set", "br0", "up")
+    HOSTS["bridge"] = ([], {"ROCELAB_ADDRESSES": "10.88.0.9"})
 
 
 def set_up_namespaces():
@@ -245,6 +297,11 @@ def main():
             print("SKIP: no veth pairs here:", error.stderr.decode().strip())
             sys.exit(77)
         suite = unittest.defaultTestLoader.loadTestsFromTestCase(BetweenNamespaces)
+        try:
+            set_up_taps()
+            suite.addTests(unittest.defaultTestLoader.loadTestsFromTestCase(OnTaps))
+        except subprocess.CalledProcessError as error:
+            print("no bridge or TAP interfaces here:", error.stderr.decode().strip())
     else:
         if os.geteuid() == 0:
             become_nobody()

@@ -252,7 +252,7 @@ TEST_CASE("config: a mistake in a variable names it, its value and what was expe
                               {"ROCELAB_DEVICES", "+1"},
                               {"ROCELAB_DEVICES", "4294967297"},
                               {"ROCELAB_MTU", "1500"},
-                              {"ROCELAB_PORT", "tap"},
+                              {"ROCELAB_PORT", "pigeon"},
                               {"ROCELAB_INTERFACE", "eth/0"},
                               {"ROCELAB_ADDRESSES", "nowhere"},
                               {"ROCELAB_ADDRESSES", "10.0.0.1,,"},
@@ -292,6 +292,7 @@ TEST_CASE("config: knobs that do not fit together are a mistake", "[runtime][con
   CHECK(contains(error({{"ROCELAB_PORT", "af_packet"}}), "needs `interface`"));
   CHECK(contains(error({{"ROCELAB_INTERFACE", "eth0"}}), "used by ports off the host only"));
   CHECK(contains(error({{"ROCELAB_PORT", "udp"}}), "needs `interface`"));
+  CHECK(contains(error({{"ROCELAB_PORT", "tap"}, {"ROCELAB_INTERFACE", "tap0"}}), "`addresses` of the device"));
   CHECK(error({{"ROCELAB_PORT", "udp"}, {"ROCELAB_INTERFACE", "eth0"}}).empty());
   CHECK(error({{"ROCELAB_PORT", "udp"}, {"ROCELAB_ADDRESSES", "10.0.0.1"}}).empty());
   CHECK(contains(error({{"ROCELAB_PORT", "af_packet"}, {"ROCELAB_INTERFACE", "eth0"}, {"ROCELAB_DEVICES", "2"}}),

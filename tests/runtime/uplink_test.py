@@ -1,4 +1,5 @@
-"""uplink_test.py PEER: two hosts in network namespaces joined by a veth pair, each with an af_packet uplink.
+"""uplink_test.py PEER: two hosts in network namespaces joined by a veth pair, each with an uplink on its interface:
+af_packet, and AF_XDP where the kernel allows it.
 
     near (10.77.0.1, fd00:77::1, VLAN 5: 10.75.0.1) === far (10.77.0.2, fd00:77::2, VLAN 5: 10.75.0.2)
 
@@ -52,8 +53,8 @@ class Peer:
     """A process of the host `namespace`; processes with the same run directory are one host."""
 
     def __init__(self, namespace, run_dir, interface="veth0", **variables):
-        environment = dict(os.environ, ROCELAB_RUN_DIR=run_dir, ROCELAB_PORT="af_packet", ROCELAB_INTERFACE=interface,
-                           **variables)
+        environment = dict(os.environ, **{"ROCELAB_RUN_DIR": run_dir, "ROCELAB_PORT": "af_packet",
+                                          "ROCELAB_INTERFACE": interface, **variables})
         self.process = subprocess.Popen(["ip", "netns", "exec", NAMES[namespace], PEER], env=environment, text=True,
                                         stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         self.endpoints = 0
@@ -79,6 +80,8 @@ class Peer:
 
 
 class Uplink(unittest.TestCase):
+    port = "af_packet"
+
     def setUp(self):
         self.peers = []
         self.directories = {name: tempfile.mkdtemp(prefix="rocelab-") for name in NAMES}
@@ -90,7 +93,7 @@ class Uplink(unittest.TestCase):
             shutil.rmtree(directory, ignore_errors=True)
 
     def start(self, namespace, **variables):
-        self.peers.append(Peer(namespace, self.directories[namespace], **variables))
+        self.peers.append(Peer(namespace, self.directories[namespace], **{"ROCELAB_PORT": self.port, **variables}))
         return self.peers[-1]
 
     def join(self, a, b, gid, **options):
@@ -142,6 +145,54 @@ class Uplink(unittest.TestCase):
         _, error = peer.process.communicate(timeout=60)
         self.assertEqual(peer.process.returncode, 2)
         self.assertIn("interface `veth9`: there is none of this name", error)
+
+
+class XdpUplink(Uplink):
+    port = "af_xdp"
+
+    def attached(self, namespace):
+        said = subprocess.run(["ip", "-n", NAMES[namespace], "link", "show", "veth0"], capture_output=True, text=True,
+                              check=True)
+        return "xdp" in said.stdout
+
+    def test_the_first_process_gets_the_queue_and_the_others_their_packets(self):
+        near = []
+        for _ in range(3):
+            near.append(self.start("near", ROCELAB_LOG="warn"))
+            near[-1].ask("slot")  # it is there: the first is the first
+        far = self.start("far")
+        for peer in near:
+            at, _ = self.join(peer, far, IPV4 + 1)
+            self.assertEqual(peer.ask(f"write {at} 20 20000 1"), "ok")
+            at, _ = self.join(peer, far, IPV4)
+            self.assertEqual(peer.ask(f"write {at} 20 20000 2"), "ok")
+        if not self.attached("near"):
+            self.skipTest("no XDP here: " + near[0].process.stderr.readline())
+        self.assertTrue(self.attached("far"))
+        self.assertIn("another XDP program is attached", near[1].process.stderr.readline())
+        # The owner of the queue is killed: its program goes with it, and what it had is for the next.
+        near[0].end()
+        for peer in near[1:]:
+            at, _ = self.join(peer, far, IPV4 + 1)
+            self.assertEqual(peer.ask(f"write {at} 20 20000 3"), "ok")
+        # The kernel takes its time with that; whoever starts meanwhile stays with af_packet.
+        self.assertTrue(any(not self.attached("near") for _ in range(1000)))
+        heir = self.start("near")
+        at, _ = self.join(heir, far, IPV4 + 1)
+        self.assertEqual(heir.ask(f"write {at} 20 20000 4"), "ok")
+        self.assertTrue(self.attached("near"))
+
+    def test_a_frame_too_long_for_xdp_leaves_the_interface_to_af_packet(self):
+        for name in NAMES:
+            ip("link", "set", "veth0", "mtu", "9000", namespace=name)
+        try:
+            near, far = self.start("near", ROCELAB_LOG="warn"), self.start("far")
+            at, _ = self.join(near, far, IPV4 + 1)
+            self.assertEqual(near.ask(f"write {at} 5 100000 1"), "ok")
+            self.assertIn("AF_XDP carries 3840; using af_packet instead", near.process.stderr.readline())
+        finally:
+            for name in NAMES:
+                ip("link", "set", "veth0", "mtu", "1500", namespace=name)
 
 
 def main():

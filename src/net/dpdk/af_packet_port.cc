@@ -137,7 +137,7 @@ base::TextResult<void> AfPacket::open() {
   const std::scoped_lock lock(control_.lock());
   // The driver copies as much as a frame of its ring may hold, whatever room there is.
   if (auto made = make_pool(fmt::format("af_packet{}", number), ring_frame_bytes); !made) return made;
-  const PacketSocketScope scope;
+  const PacketSocketScope scope(options_.process);
   auto made = make_device(fmt::format("net_af_packet{}", number),
                           fmt::format("iface={},blocksz={},framesz={},framecnt={}", options_.interface, kBlockBytes,
                                       ring_frame_bytes, options_.ring_slots),

@@ -18,6 +18,7 @@ namespace rocelab::net::dpdk {
 
 struct AfPacketOptions {
   std::string interface;           ///< kernel name, such as "eth0"; must exist and carry Ethernet
+  std::uint32_t process = 0;       ///< the high byte of the QPNs that we have, so that others' frames stay out; 0: all
   std::uint32_t ring_slots = 512;  ///< frames each direction holds; power of two, 64..4096
 };
 

@@ -16,12 +16,12 @@ namespace {
 thread_local PacketSocketScope* scope = nullptr;
 }
 
-PacketSocketScope::PacketSocketScope() { scope = this; }
+PacketSocketScope::PacketSocketScope(std::uint32_t process) : process_(process) { scope = this; }
 PacketSocketScope::~PacketSocketScope() { scope = nullptr; }
 
 void PacketSocketScope::opened(int fd) {
   fd_ = fd;
-  if (const int error = attach_roce_filter(fd); error != 0) error_ = error;
+  if (const int error = attach_roce_filter(fd, process_); error != 0) error_ = error;
 }
 
 }  // namespace rocelab::net::dpdk

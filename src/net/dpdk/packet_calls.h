@@ -2,11 +2,14 @@
 // that the driver opens is prepared here. Used by af_packet_port.cc.
 #pragma once
 
+#include <cstdint>
+
 namespace rocelab::net::dpdk {
 
 class PacketSocketScope {
  public:
-  PacketSocketScope();
+  /// `process`: see roce_filter.h.
+  explicit PacketSocketScope(std::uint32_t process);
   ~PacketSocketScope();
   PacketSocketScope(const PacketSocketScope&) = delete;
   PacketSocketScope& operator=(const PacketSocketScope&) = delete;
@@ -18,6 +21,7 @@ class PacketSocketScope {
   int error() const { return error_; }
 
  private:
+  const std::uint32_t process_;
   int fd_ = -1;
   int error_ = 0;
 };

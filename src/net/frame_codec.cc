@@ -223,11 +223,15 @@ tl::expected<void, FrameError> parse_transport(std::span<const std::byte> transp
 }  // namespace
 
 std::size_t encoded_size(const Packet& packet) {
+  if (packet.raw_frame) [[unlikely]]
+    return packet.payload.length;
   return link_size(packet.path) + network_size(packet.path.encapsulation) + transport_size(packet);
 }
 
 std::size_t encode_frame(const Packet& packet, std::span<std::byte> out) {
   const wire::Path& path = packet.path;
+  if (packet.raw_frame) [[unlikely]]
+    return static_cast<std::size_t>(copy_payload(packet.payload, out.data()) - out.data());
   const std::size_t transport_bytes = transport_size(packet);
   const std::size_t pad = padding(packet.payload.length);
   std::byte* const network = out.data() + link_size(path);

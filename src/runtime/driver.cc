@@ -80,7 +80,7 @@ base::TextResult<void> Driver::start() {
     auto uplink = maker_.make_uplink(descriptions_.front(), page_.slot());
     if (!uplink) return base::fail_text(uplink.error());
     uplink_ = maker_.wrap(std::move(*uplink));
-    tx_.set_uplink(uplink_.get());
+    tx_.set_uplink(uplink_.get(), config_.port != PortKind::kUdp);
     const bool tap = config_.port == PortKind::kTap;
     if (tap || config_.port == PortKind::kUdp) rx_.set_shared_uplink(uplink_.get(), &handover_, tap);
   }
@@ -137,6 +137,7 @@ base::TextResult<LocalDevice*> Driver::open(const DeviceDescription& description
   accounts_[description.index] = std::make_unique<Account>(page_, description.index, config_.limits);
   options.quota = accounts_[description.index].get();
   options.port_mtu = description.mtu;
+  options.raw_packets = true;
   options.congestion_control = config_.congestion_control;
   std::unique_ptr<LocalDevice> device(new LocalDevice(*this, description, options));
 
@@ -170,6 +171,7 @@ void Driver::release(TimePoint now, bool after_post) {
   if (loopback_waits_) loop_back(now);
   deliver_events();
   if (!connection_services_.empty()) serve_connections(now);
+  if (!after_post) rx_.follow_sniffers();
   if (uplink_ != nullptr) follow_groups();
   hand_over(now);
   unlock();

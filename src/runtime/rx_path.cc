@@ -17,9 +17,13 @@ std::size_t RxPath::receive(net::Port& port, base::TimePoint now) {
     counters_.rx_bytes += frames_[i].size();
     const auto decoded = (checked >> i & 1) != 0 ? net::decode_checked_frame(frames_[i], packet_)
                                                  : net::decode_frame(frames_[i], packet_);
+    if (sniffed_ && decoded) [[unlikely]]
+      steer(frames_[i], true, now);
     if (decoded) {
       dispatch(frames_[i], shared, now);
-    } else if (decoded.error() != wire::FrameError::kNotRoce || !is_about_neighbour(frames_[i], shared, now)) {
+    } else if (const bool ours =
+                   decoded.error() == wire::FrameError::kNotRoce && is_about_neighbour(frames_[i], shared, now);
+               !steer(frames_[i], false, now) && !ours) {
       ++counters_.rx_errors[static_cast<std::size_t>(decoded.error())];
     }
   }
@@ -32,6 +36,17 @@ bool RxPath::is_about_neighbour(net::Frame frame, bool shared, base::TimePoint n
   if (!share_groups_ || !shared_->hear(frame)) return false;
   if (shared) handover_->pass_to_all(frame, now);
   return true;
+}
+
+void RxPath::follow_sniffers() {
+  sniffed_ = false;
+  for (const rxe::Device* engine : engines_) sniffed_ = sniffed_ || (engine != nullptr && engine->sniffs());
+}
+
+bool RxPath::steer(net::Frame frame, bool roce, base::TimePoint now) {
+  bool taken = false;
+  for (rxe::Device* engine : engines_) taken = (engine != nullptr && engine->handle_frame(now, frame, roce)) || taken;
+  return taken;
 }
 
 void RxPath::dispatch(net::Frame frame, bool shared, base::TimePoint now) {

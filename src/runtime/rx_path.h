@@ -35,18 +35,24 @@ class RxPath {
     shared_ = uplink, handover_ = handover, share_groups_ = groups_too;
   }
 
+  /// To be called after verbs calls: whether a raw packet QP wants copies of everything.
+  void follow_sniffers();
+
   /// One burst. Returns the number of frames.
   std::size_t receive(net::Port& port, base::TimePoint now);
 
  private:
   /// A frame that is no packet of ours may tell a port that looks for neighbours itself about one.
   bool is_about_neighbour(net::Frame frame, bool shared, base::TimePoint now);
+  /// For raw packet QPs. true: one of them, or a rule, has taken it.
+  bool steer(net::Frame frame, bool roce, base::TimePoint now);
   void dispatch(net::Frame frame, bool shared, base::TimePoint now);
 
   Routes& routes_;
   ProcessCounters& counters_;
   const std::uint32_t slot_;
   net::Port* shared_ = nullptr;
+  bool sniffed_ = false;
   Handover* handover_ = nullptr;
   bool share_groups_ = false;
   std::array<rxe::Device*, kDevicesMax> engines_{};

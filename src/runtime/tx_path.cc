@@ -85,7 +85,8 @@ bool TxPath::to_all(const wire::Packet& packet, bool us, bool off_host_too, Want
     const auto commit = [&](std::size_t bytes) { links_.commit(*link, bytes, now_); };
     if (put(*link->port, packet, commit) == Sent::kFull) ++counters_.tx_peer_stuck;
   });
-  if (off_host_too && uplink_.port != nullptr && uplink_.port->link_up()) {
+  const bool fits = uplink_takes_raw_ || !packet.raw_frame;
+  if (off_host_too && fits && uplink_.port != nullptr && uplink_.port->link_up()) {
     put(*uplink_.port, packet, [this](std::size_t bytes) { uplink_.commit(bytes, now_); });
   }
   return true;

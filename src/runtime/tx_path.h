@@ -22,7 +22,8 @@ class TxPath final : public rxe::TxSink {
   TxPath(Routes& routes, Links& links, HostPage& page, ProcessCounters& counters)
       : routes_(routes), links_(links), page_(page), counters_(counters) {}
   void set_loopback(net::Port* port) { loopback_.port = port; }
-  void set_uplink(net::Port* port) { uplink_.port = port; }
+  /// `whole_frames`: it takes raw packets' frames, too.
+  void set_uplink(net::Port* port, bool whole_frames) { uplink_.port = port, uplink_takes_raw_ = whole_frames; }
   /// From now on management datagrams go to those alone who take part.
   void set_cm_page(const CmPage* page) { cm_page_ = page; }
 
@@ -67,6 +68,7 @@ class TxPath final : public rxe::TxSink {
   TimePoint now_;
   bool blocked_ = false;
   bool looped_ = false;
+  bool uplink_takes_raw_ = false;
 };
 
 }  // namespace rocelab::runtime

@@ -8,6 +8,7 @@
 #include "rxe/grh_area.h"
 #include "rxe/local_memory.h"
 #include "rxe/qp_lifecycle.h"
+#include "rxe/raw_packet.h"
 #include "rxe/request_packet.h"
 #include "rxe/requester.h"
 #include "rxe/responder_message.h"
@@ -124,6 +125,7 @@ void loop_back(Engine& engine, Qp& qp, TimePoint now) {
 }  // namespace
 
 Offer poll(Engine& engine, Qp& qp, TimePoint now, TxSink& sink) {
+  if (qp.is_raw()) return raw_packet::poll(engine, qp, now, sink);
   RequesterState& requester = qp.requester;
   if (requester.send_position == qp.send_queue.tail() || !processes_responses(qp.state)) return Offer::kNothing;
   if (requester::held(engine, qp, now)) [[unlikely]]

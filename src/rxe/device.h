@@ -43,6 +43,9 @@ class Device {
   /// A packet for this device has arrived, ICRC and lengths already checked by the edge. Everything else about it is
   /// hostile until proven otherwise.
   void handle_packet(TimePoint now, const wire::Packet& packet);
+  /// A whole Ethernet frame, for raw packet QPs. `roce`: the owner has a packet in it and hands that over by
+  /// handle_packet; sniffers alone want it. true: a rule has taken it.
+  bool handle_frame(TimePoint now, std::span<const std::byte> frame, bool roce);
   /// Spurious calls are harmless.
   void handle_timeout(TimePoint now);
   void handle_port_state(TimePoint now, bool up);
@@ -127,7 +130,7 @@ class Device {
   Result<QpAttr> query_qp(Qpn qpn) const;
   /// Request packets that the QP has sent again since it was created, modulo 2^32; 0 when there is no such QP.
   std::uint32_t resent_packets(Qpn qpn) const;
-  Result<void> destroy_qp(Qpn qpn);
+  Result<void> destroy_qp(Qpn qpn);  ///< EBUSY while a multicast group or a steering rule names it
   Result<void> post_send(TimePoint now, Qpn qpn, const SendRequest& request);
   /// Requests of this QP do not begin before `until`, unless it has some to send already: the way from a program to a
   /// NIC, which the simulator models. To be called before post_send.
@@ -135,6 +138,11 @@ class Device {
   /// Whether post_send would take all of these, one after the other: for callers who must post all or nothing.
   Result<void> check_sends(Qpn qpn, std::span<const SendRequest> requests) const;
   Result<void> post_recv(TimePoint now, Qpn qpn, const RecvRequest& request);
+  /// Steers frames to a raw packet QP. EINVAL: the QP is none; ENOMEM: too many rules.
+  Result<FlowId> create_flow(const FlowRule& rule);
+  Result<void> destroy_flow(FlowId flow);
+  /// Some QP wants a copy of every frame.
+  bool sniffs() const;
   Result<void> attach_mcast(Qpn qpn, const wire::Gid& group);
   Result<void> detach_mcast(Qpn qpn, const wire::Gid& group);
   /// The groups that some QP is attached to, and a number that differs after each change of them.

@@ -31,6 +31,7 @@ constexpr std::uint32_t kInlineOpcodes =
 /// Which requests a service takes: IBTA vol 1, table 90 (10.8.2).
 bool supported(const Qp& qp, SendOpcode opcode) {
   if (qp.type == QpType::kXrcRecv) return false;
+  if (qp.is_raw()) return opcode == SendOpcode::kSend;
   if (opcode == SendOpcode::kRegMr) return !qp.is_datagram();
   if (opcode > SendOpcode::kSendWithInv) {
     const bool confirmed = opcode == SendOpcode::kFlush || opcode == SendOpcode::kAtomicWrite;
@@ -91,6 +92,7 @@ bool pieces_fit(const Qp& qp, const SendRequest& request, std::uint64_t length) 
 
 /// What only some requests need to have right.
 base::Error check_operands(const Engine& engine, const Qp& qp, const SendRequest& request, std::uint64_t length) {
+  if (qp.is_raw()) return {};
   if (qp.is_datagram()) {
     if (engine.find_ah(request.ah) == nullptr) return {EINVAL, "no such address handle"};
     if (request.remote_qpn > kQpnMax) return {EINVAL, "remote_qpn is beyond 24 bits"};

@@ -27,6 +27,7 @@ constexpr Furniture furniture_of(QpType type) {
     case QpType::kUc:
     case QpType::kUd:
     case QpType::kGsi:
+    case QpType::kRawPacket:
       return {.known = true};
     case QpType::kXrcSend:
       return {.known = true, .receives = false};
@@ -39,7 +40,9 @@ constexpr Furniture furniture_of(QpType type) {
 Result<void> check_init(const Engine& engine, const QpInit& init) {
   const DeviceAttr& limits = engine.options.limits;
   const Furniture wanted = furniture_of(init.type);
-  if (!wanted.known) return base::fail(EOPNOTSUPP, "the QP type is not one of RC, UC, UD, GSI and XRC");
+  if (!wanted.known || (init.type == QpType::kRawPacket && !engine.options.raw_packets)) {
+    return base::fail(EOPNOTSUPP, "the device has no QPs of this type");
+  }
   if (wanted.pd && !engine.pds.valid(init.pd)) return base::fail(EINVAL, "no such protection domain");
   if (wanted.xrcd && !engine.xrc_domains.valid(init.xrcd)) return base::fail(EINVAL, "no such XRC domain");
   if ((wanted.sends && engine.find_cq(init.send_cq) == nullptr) ||
@@ -155,6 +158,13 @@ void furnish(Engine& engine, Qp& qp, const QpInit& init) {
                (qp.reliable && engine.options.entropy != Entropy::kPerQp);
   qp.opcode_base = wire::opcode_value(transport, wire::Operation{});
   if (qp.is_datagram()) qp.mtu = mtu_bytes(engine.options.port_mtu);
+  if (qp.is_raw()) {
+    constexpr std::uint32_t kEthernetWithVlanBytes = 18;
+    qp.mtu += kEthernetWithVlanBytes;
+    qp.opcode_base = 0xe0;  // of no service: packets for its number are not for it
+    qp.packet.raw_frame = true;
+    qp.packet.path.destination_gid.bytes[0] = 0xff;  // whoever routes it by address sees a multicast one
+  }
   if (furniture.pd) engine.pds.add_user(init.pd);
 }
 
@@ -193,6 +203,7 @@ Result<void> Device::destroy_qp(Qpn qpn) {
   Qp* qp = engine.find_qp(qpn);
   if (qp == nullptr) return no_such_qp();
   if (engine.multicast.groups_of(qpn) != 0) return base::fail(EBUSY, "the QP is attached to a multicast group");
+  if (impl_->flows.steers_to(qpn)) return base::fail(EBUSY, "a steering rule names the QP");
   reset_qp(engine, *qp);
   engine.events.forget(qp->user);
   for (const void* sharer : qp->sharers) engine.events.forget(sharer);

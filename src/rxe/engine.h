@@ -16,6 +16,7 @@
 #include "rxe/cq.h"
 #include "rxe/domain_table.h"
 #include "rxe/event_queue.h"
+#include "rxe/flow_table.h"
 #include "rxe/gid_table.h"
 #include "rxe/local_memory.h"
 #include "rxe/multicast.h"
@@ -56,6 +57,7 @@ struct Engine {
   XrcDomainTable xrc_domains;
   SlotTable<AddressHandle> ahs;
   MulticastTable multicast;
+  FlowTable flows;
   std::vector<Qp*> qp_of_timer;            ///< by index of the timer queue
   std::vector<std::uint32_t> free_timers;  ///< indices that nobody uses
   std::uint32_t qp_count = 0;

@@ -154,7 +154,8 @@ struct Qp {
   bool cq_overflowed = false;  ///< a completion was refused: to be taken to ERR
 
   bool is_xrc() const { return type == QpType::kXrcSend || type == QpType::kXrcRecv; }
-  bool is_datagram() const { return type == QpType::kUd || type == QpType::kGsi; }
+  bool is_datagram() const { return type == QpType::kUd || type == QpType::kGsi || is_raw(); }
+  bool is_raw() const { return type == QpType::kRawPacket; }
 };
 
 }  // namespace rocelab::rxe

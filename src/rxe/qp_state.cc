@@ -118,6 +118,14 @@ constexpr bool always_possible(QpState from, QpState to) {
   return to == S::kReset || (to == S::kErr && from != S::kReset);
 }
 
+// Raw packet QPs belong to a port and have no attributes besides.
+constexpr Masks kRawInit = {kPort, 0}, kRawInitAgain = {0, kPort}, kRawRunning = {0, kCurState};
+
+constexpr const Masks& raw_masks(const Row& row) {
+  if (row.to == S::kInit) return row.from == S::kReset ? kRawInit : kRawInitAgain;
+  return kRawRunning;
+}
+
 constexpr const Masks& masks_of(const Row& row, QpType type) {
   switch (type) {
     case QpType::kRc:
@@ -126,6 +134,8 @@ constexpr const Masks& masks_of(const Row& row, QpType type) {
       return row.uc;
     case QpType::kUd:
       return row.ud;
+    case QpType::kRawPacket:
+      return raw_masks(row);
     case QpType::kXrcSend:
       return row.initiator;
     case QpType::kXrcRecv:
@@ -179,6 +189,8 @@ std::string_view name(QpType type) {
       return "UD";
     case QpType::kGsi:
       return "GSI";
+    case QpType::kRawPacket:
+      return "RAW";
     case QpType::kXrcSend:
       return "XRC_INI";
     case QpType::kXrcRecv:

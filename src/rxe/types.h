@@ -12,6 +12,7 @@
 #include "base/time.h"
 #include "rxe/congestion/parameters.h"
 #include "rxe/entropy.h"
+#include "rxe/flow_key.h"
 #include "wire/gid.h"
 #include "wire/mac.h"
 
@@ -31,8 +32,9 @@ enum class XrcdId : std::uint32_t {};
 enum class AhId : std::uint32_t {};
 enum class MrId : std::uint32_t {};
 enum class MwId : std::uint32_t {};
+enum class FlowId : std::uint32_t {};
 
-enum class QpType : std::uint8_t { kRc = 2, kUc = 3, kUd = 4, kGsi = 1, kXrcSend = 9, kXrcRecv = 10 };
+enum class QpType : std::uint8_t { kRc = 2, kUc = 3, kUd = 4, kGsi = 1, kRawPacket = 8, kXrcSend = 9, kXrcRecv = 10 };
 enum class QpState : std::uint8_t { kReset, kInit, kRtr, kRts, kSqd, kSqe, kErr };
 
 /// Path MTU as IBTA codes it; bytes = 128 << code.
@@ -203,7 +205,7 @@ struct Completion {
   std::uint8_t service_level = 0;  ///< of a datagram: grh_area_kind()
   std::uint32_t vendor_err = 0;    ///< VendorError (vendor_error.h): why, in more detail than the status
   std::uint32_t byte_len = 0;
-  std::uint32_t immediate = 0;  ///< host order; with kWithInv the invalidated rkey
+  std::uint32_t immediate = 0;  ///< host order; with kWithInv the invalidated rkey; of a raw packet the flow's tag
   Qpn qp_num = 0;
   Qpn src_qp = 0;
   std::uint32_t flags = 0;  ///< wc_flag bits
@@ -300,6 +302,19 @@ struct QpAttr {
   std::uint8_t timeout = 0;    ///< local ACK timeout: 4.096 us * 2^timeout, 0 = none
   std::uint8_t retry_cnt = 0;  ///< 0..7
   std::uint8_t rnr_retry = 0;  ///< 0..7, 7 = for ever
+};
+
+enum class FlowType : std::uint8_t { kNormal, kAllDefault, kMulticastDefault, kSniffer };  ///< ibv_flow_attr_type
+
+/// A steering rule: which frames go to a raw packet QP. flow_table.h says which of several rules wins.
+struct FlowRule {
+  FlowType type = FlowType::kNormal;
+  std::uint32_t priority = 0;  ///< lower numbers first
+  Qpn qpn = 0;
+  FlowKey value, mask;
+  std::uint32_t tag = 0;   ///< Completion::immediate of what it steers
+  bool drops = false;      ///< nobody gets the frame
+  bool lets_pass = false;  ///< rules of lesser priority see the frame, too
 };
 
 struct SrqAttr {
@@ -400,6 +415,7 @@ struct DeviceOptions {
   LossRecovery loss_recovery = LossRecovery::kGoBackN;
   SelectiveParameters selective{};
   Entropy entropy = Entropy::kPerQp;  ///< of RC packets
+  bool raw_packets = false;           ///< raw packet QPs can be made: there is a wire that takes whole frames
   bool queues_grow = false;           ///< work and completion queues start empty and grow to their size when used
 };
 

@@ -15,6 +15,11 @@ constexpr bool same(Ours ours, Theirs theirs) {
 static_assert(same(rxe::QpType::kRc, IBV_QPT_RC));
 static_assert(same(rxe::QpType::kUc, IBV_QPT_UC));
 static_assert(same(rxe::QpType::kUd, IBV_QPT_UD));
+static_assert(same(rxe::QpType::kRawPacket, IBV_QPT_RAW_PACKET));
+static_assert(same(rxe::FlowType::kNormal, IBV_FLOW_ATTR_NORMAL));
+static_assert(same(rxe::FlowType::kAllDefault, IBV_FLOW_ATTR_ALL_DEFAULT));
+static_assert(same(rxe::FlowType::kMulticastDefault, IBV_FLOW_ATTR_MC_DEFAULT));
+static_assert(same(rxe::FlowType::kSniffer, IBV_FLOW_ATTR_SNIFFER));
 static_assert(same(rxe::QpType::kXrcSend, IBV_QPT_XRC_SEND));
 static_assert(same(rxe::QpType::kXrcRecv, IBV_QPT_XRC_RECV));
 

@@ -13,6 +13,7 @@
 #include "verbs/ah.h"
 #include "verbs/cq.h"
 #include "verbs/dm.h"
+#include "verbs/flow.h"
 #include "verbs/mr.h"
 #include "verbs/mw.h"
 #include "verbs/pd.h"
@@ -57,6 +58,7 @@ Context::Context(Device& opened, int file) : verbs_context{}, device(opened) {
 
 Context::~Context() {
   if (local() != nullptr) device.remove_context(*this);  // without a device no event looks at the list any more
+  destroy_all<Flow>(*this, [](rxe::Device& engine, Flow& flow) { return engine.destroy_flow(flow.id); });
   destroy_all<Qp>(*this, [](rxe::Device& engine, Qp& qp) { return engine.close_qp(qp.qp_base.qp_num, &qp.qp_base); });
   destroy_all<Ah>(*this, [](rxe::Device& engine, Ah& ah) { return engine.destroy_ah(ah.id); });
   destroy_all<Mw>(*this, [](rxe::Device& engine, Mw& mw) { return engine.dealloc_mw(mw.id); });

@@ -28,6 +28,7 @@ struct Qp;
 struct Ah;
 struct Dm;
 struct Xrcd;
+struct Flow;
 
 struct Context : verbs_context, Linked<Context> {
   /// `file` becomes the context's cmd_fd, which is closed with it (-1: there is none).
@@ -66,7 +67,7 @@ struct Context : verbs_context, Linked<Context> {
   AsyncEvents async;
   std::mutex objects_mutex;
   std::tuple<LinkedList<Pd>, LinkedList<Mr>, LinkedList<Mw>, LinkedList<Cq>, LinkedList<Srq>, LinkedList<Qp>,
-             LinkedList<Ah>, LinkedList<Dm>, LinkedList<Xrcd>>
+             LinkedList<Ah>, LinkedList<Dm>, LinkedList<Xrcd>, LinkedList<Flow>>
       objects;
 };
 

@@ -1,11 +1,12 @@
 // The tables that <infiniband/verbs.h>'s inline functions call through. A slot left empty makes the inline function say
-// EOPNOTSUPP by itself: those are flow steering, work queues and RSS, counters, rate limits and tag matching
+// EOPNOTSUPP by itself: those are work queues and RSS, counters, rate limits and tag matching
 // (docs/spec_exceptions.md says why).
 #include <infiniband/verbs.h>
 
 #include "verbs/context.h"
 #include "verbs/cq.h"
 #include "verbs/dm.h"
+#include "verbs/flow.h"
 #include "verbs/mr.h"
 #include "verbs/mw.h"
 #include "verbs/pd.h"
@@ -44,6 +45,8 @@ void set_operations(verbs_context& table) {
   table.create_srq_ex = create_srq_ex;
   table.create_qp_ex = create_qp_ex;
   table.get_srq_num = get_srq_num;
+  table.ibv_create_flow = create_flow;
+  table.ibv_destroy_flow = destroy_flow;
   table.open_qp = open_qp;
   table.open_xrcd = open_xrcd;
   table.close_xrcd = close_xrcd;

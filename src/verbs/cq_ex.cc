@@ -44,6 +44,11 @@ __be32 read_imm_data(ibv_cq_ex* queue) { return immediate_or_rkey(Cq::of(queue).
 std::uint32_t read_qp_num(ibv_cq_ex* queue) { return Cq::of(queue).current.qp_num; }
 std::uint32_t read_src_qp(ibv_cq_ex* queue) { return Cq::of(queue).current.src_qp; }
 unsigned int read_wc_flags(ibv_cq_ex* queue) { return Cq::of(queue).current.flags; }
+/// Of what no rule has tagged: 0.
+std::uint32_t read_flow_tag(ibv_cq_ex* queue) {
+  const rxe::Completion& current = Cq::of(queue).current;
+  return (current.flags & (rxe::wc_flag::kWithImm | rxe::wc_flag::kWithInv)) == 0 ? current.immediate : 0;
+}
 std::uint32_t read_slid(ibv_cq_ex*) { return 0; }
 std::uint8_t read_sl(ibv_cq_ex* queue) { return Cq::of(queue).current.service_level; }
 std::uint8_t read_dlid_path_bits(ibv_cq_ex*) { return 0; }
@@ -79,6 +84,7 @@ void set_extended_operations(Cq& cq) {
   cq.read_qp_num = read_qp_num;
   cq.read_src_qp = read_src_qp;
   cq.read_wc_flags = read_wc_flags;
+  cq.read_flow_tag = read_flow_tag;
   cq.read_slid = read_slid;
   cq.read_sl = read_sl;
   cq.read_dlid_path_bits = read_dlid_path_bits;

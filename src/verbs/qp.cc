@@ -33,6 +33,8 @@ std::uint64_t send_operations(ibv_qp_type type) {
       return kRc;
     case IBV_QPT_XRC_RECV:
       return 0;
+    case IBV_QPT_RAW_PACKET:
+      return IBV_QP_EX_WITH_SEND;
     case IBV_QPT_UC:
       return kUc;
     default:
@@ -51,6 +53,7 @@ Parts parts_of(ibv_qp_type type) {
     case IBV_QPT_RC:
     case IBV_QPT_UC:
     case IBV_QPT_UD:
+    case IBV_QPT_RAW_PACKET:
       return {.known = true};
     case IBV_QPT_XRC_SEND:
       return {.known = true, .receives = false};

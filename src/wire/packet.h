@@ -69,6 +69,7 @@ struct Packet {
   Ieth ieth;
   XrcEth xrc_eth;
   Feth feth;
+  bool raw_frame = false;  ///< no packet of ours: the payload is a whole Ethernet frame, and nothing else counts
   Payload payload;
   std::span<const HopTelemetry> telemetry;  ///< of the simulated fabric: on a request as noted, on an ACK as echoed
 };

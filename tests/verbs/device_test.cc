@@ -159,7 +159,7 @@ TEST_CASE("what is not offered says EOPNOTSUPP, exactly", "[verbs]") {
   CHECK(refused(ibv_import_device(0)));
   ibv_cq_init_attr_ex cq{};
   cq.cqe = 16;
-  cq.wc_flags = IBV_WC_EX_WITH_FLOW_TAG;
+  cq.wc_flags = IBV_WC_EX_WITH_TM_INFO;
   CHECK(refused(ibv_create_cq_ex(lab.context(), &cq)));
   ibv_qp_init_attr_ex qp{};
   qp.comp_mask = IBV_QP_INIT_ATTR_PD | IBV_QP_INIT_ATTR_CREATE_FLAGS;
@@ -168,7 +168,7 @@ TEST_CASE("what is not offered says EOPNOTSUPP, exactly", "[verbs]") {
   qp.create_flags = IBV_QP_CREATE_SCATTER_FCS;
   CHECK(refused(ibv_create_qp_ex(lab.context(), &qp)));
   ibv_qp_init_attr raw{};
-  raw.qp_type = IBV_QPT_RAW_PACKET;
+  raw.qp_type = IBV_QPT_DRIVER;
   raw.send_cq = raw.recv_cq = lab.cq();
   CHECK(refused(ibv_create_qp(lab.pd(), &raw)));
 

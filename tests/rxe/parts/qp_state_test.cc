@@ -13,7 +13,8 @@ namespace rocelab::rxe {
 
 namespace {
 
-constexpr QpType kTypes[] = {QpType::kRc, QpType::kUc, QpType::kUd, QpType::kGsi, QpType::kXrcSend, QpType::kXrcRecv};
+constexpr QpType kTypes[] = {QpType::kRc,      QpType::kUc,      QpType::kUd,       QpType::kGsi,
+                             QpType::kXrcSend, QpType::kXrcRecv, QpType::kRawPacket};
 
 std::string yes(bool value, const char* word) { return value ? std::string(" ") + word : std::string(); }
 

@@ -17,7 +17,7 @@ constexpr std::uint16_t kArp = 0x0806;
 constexpr std::size_t kEthernet = wire::EthernetHeader::kSize;
 // ARP for IPv4 over Ethernet: types and lengths, operation, sender's MAC and address, target's MAC and address.
 constexpr std::size_t kArpBytes = kEthernet + 28;
-constexpr std::size_t kOperation = kEthernet + 6, kSenderMac = kEthernet + 8, kSender = kEthernet + 14;
+constexpr std::size_t kSenderMac = kEthernet + 8, kSender = kEthernet + 14;
 constexpr std::size_t kTargetMac = kEthernet + 18, kTarget = kEthernet + 24;
 constexpr std::uint64_t kArpTypes = 0x0001'0800'0604;
 constexpr std::uint16_t kRequest = 1, kReply = 2;

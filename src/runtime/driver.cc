@@ -99,6 +99,14 @@ Driver::~Driver() {
 void Driver::retire() {
   if (std::exchange(retired_, true)) return;
   stop_.store(true);
+  // A signal's handler may call exit() in the middle of a verbs call: then this very thread has the lock and will not
+  // give it back, and the progress thread may be waiting for it. The end of the process frees the slot as it stands.
+  if (!lock_.lock_unless_stuck()) {
+    usable_.store(false, std::memory_order_relaxed);
+    if (thread_.joinable()) thread_.detach();
+    return;
+  }
+  lock_.unlock();
   if (thread_.joinable()) {
     sleeper_.kick();
     thread_.join();

@@ -33,6 +33,10 @@ class EngineLock {
     if (state_.exchange(kFree, std::memory_order_seq_cst) == kContended) state_.notify_one();
   }
 
+  /// Takes the lock unless its holder keeps it for longer than any holder should: false after about two seconds. For
+  /// the end of a process, where the holder may be a frame of the caller's own stack that will never run again.
+  bool lock_unless_stuck() noexcept;
+
   /// True while another thread stands in lock().
   bool has_waiters() const noexcept { return waiters_.load(std::memory_order_relaxed) != 0; }
 

@@ -229,6 +229,7 @@ void retire(Engine& engine, Qp& qp, TimePoint now) {
     }
     if (wqe.end_psn() > requester.unacked_psn || qp.send_queue.head() >= requester.send_position) break;
     if (wqe.is_answered()) --requester.answers_owed;
+    if (completion_opcode(wqe.opcode) == WcOpcode::kSend) ++engine.counters.rdma_sends;
     complete_send(qp, now, wqe);
     qp.send_queue.pop();
   }

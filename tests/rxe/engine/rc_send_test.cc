@@ -27,6 +27,8 @@ TEST_CASE("rc send: a message of one packet arrives and completes at both ends",
   CHECK(c.b.memory.holds(0, 64, 1, 0));
   CHECK(c.b.memory.zero(64, c.b.memory.size() - 64));
   expect_guards(c);
+  CHECK(pair.a.device.counters().rdma_sends == 1);
+  CHECK(pair.b.device.counters().rdma_recvs == 1);
   CHECK(pair.lines() == Lines{"a RC_SEND_ONLY psn 1000 len 64 ackreq", "b RC_ACKNOWLEDGE psn 1000 ack msn 1"});
 }
 

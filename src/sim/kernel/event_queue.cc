@@ -10,29 +10,6 @@ namespace {
 
 bool after(const Event& a, const Event& b) { return before(b, a); }
 
-/// Small arrays of numbers, without branches that guess wrong: each one's place is the number of smaller ones.
-void sort_keys(std::uint64_t* keys, std::size_t n) {
-  constexpr std::size_t kCountMax = 48;
-  if (n > kCountMax) {
-    std::sort(keys, keys + n);
-    return;
-  }
-  std::uint64_t copy[kCountMax];
-  unsigned place[kCountMax];
-  for (std::size_t i = 0; i < n; ++i) {
-    const std::uint64_t key = keys[i];
-    copy[i] = key;
-    unsigned smaller = 0;
-    for (std::size_t j = 0; j < i; ++j) {
-      const unsigned is_smaller = copy[j] < key ? 1 : 0;
-      smaller += is_smaller;
-      place[j] += 1 - is_smaller;
-    }
-    place[i] = smaller;
-  }
-  for (std::size_t i = 0; i < n; ++i) keys[place[i]] = copy[i];
-}
-
 }  // namespace
 
 void EventChunks::grow() {
@@ -122,8 +99,7 @@ bool EventQueue::refill(std::uint64_t limit_ps) {
       span_ps_ = std::uint64_t{last - index + 1} << shift;
       next_ = keys_.data();
       end_ = next_ + n;
-      sort_keys(next_, n);
-      sort_ties();
+      sort_batch(n);
       return true;
     }
     span_ps_ = 1;
@@ -141,7 +117,7 @@ std::size_t EventQueue::take_in(Event* bucket, std::size_t index) {
   assert(n <= kIndexMask);
   if (n > sorted_.size()) {
     sorted_.resize(std::max<std::size_t>(n, 2 * sorted_.size()));
-    keys_.resize(sorted_.size());
+    keys_.resize(std::max(sorted_.size(), 2 * kSortMax));
   }
   chunks_.consume(bucket, [&](const Event& event) {
     // Most arguments are pointers to packets; for what is none this does nothing.
@@ -153,17 +129,49 @@ std::size_t EventQueue::take_in(Event* bucket, std::size_t index) {
   return n;
 }
 
-void EventQueue::sort_ties() {
-  for (std::uint64_t* first = next_; first != end_;) {
-    std::uint64_t* last = first + 1;
-    while (last != end_ && *last >> kIndexBits == *first >> kIndexBits) ++last;
-    if (last - first > 1) {
-      std::sort(first, last, [this](std::uint64_t a, std::uint64_t b) {
-        return sorted_[a & kIndexMask].order < sorted_[b & kIndexMask].order;
-      });
+/// Sorts the keys of a new batch: they are dealt to places by their leading digits, as many places as keys or twice
+/// that, which leaves little for an insertion sort to do.
+void EventQueue::sort_batch(std::size_t n) {
+  if (n > kDealMin) {
+    if (n > kSortMax || span_ps_ == 1) {  // all at one moment
+      std::sort(next_, end_, [this](std::uint64_t a, std::uint64_t b) { return key_before(a, b); });
+      return;
+    }
+    deal(n);
+  }
+  for (std::size_t i = 1; i < n; ++i) {
+    const std::uint64_t key = next_[i];
+    std::size_t at = i;
+    for (; at != 0 && key_before(key, next_[at - 1]); --at) next_[at] = next_[at - 1];
+    next_[at] = key;
+  }
+}
+
+void EventQueue::deal(std::size_t n) {
+  const unsigned places_bits = static_cast<unsigned>(std::bit_width(n));
+  const unsigned span_bits = static_cast<unsigned>(std::bit_width(span_ps_ - 1));
+  const unsigned shift = kIndexBits + (span_bits > places_bits ? span_bits - places_bits : 0);
+  const std::size_t places = std::size_t{1} << places_bits;
+  std::uint16_t ends[2 * kSortMax] = {};
+  for (std::size_t i = 0; i < n; ++i) ++ends[next_[i] >> shift];
+  std::uint16_t sum = 0;
+  for (std::size_t place = 0; place < places; ++place) {
+    const std::uint16_t count = ends[place];
+    ends[place] = sum;
+    sum = static_cast<std::uint16_t>(sum + count);
+  }
+  std::uint64_t* dealt = keys_.data() + kSortMax;
+  for (std::size_t i = 0; i < n; ++i) dealt[ends[next_[i] >> shift]++] = next_[i];
+  std::size_t first = 0;
+  for (std::size_t place = 0; place < places; ++place) {
+    const std::size_t last = ends[place];
+    if (last - first > kCrowd) [[unlikely]] {
+      std::sort(dealt + first, dealt + last, [this](std::uint64_t a, std::uint64_t b) { return key_before(a, b); });
     }
     first = last;
   }
+  next_ = dealt;
+  end_ = dealt + n;
 }
 
 /// Too much is being scheduled into the span that is handed out: it was wide because little was known of it. From now

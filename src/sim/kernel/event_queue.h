@@ -79,8 +79,10 @@ class EventQueue {
   static constexpr unsigned kDigitBits = 8;
   static constexpr unsigned kBuckets = 1u << kDigitBits;
   static constexpr unsigned kLevels = 64 / kDigitBits;
-  static constexpr std::size_t kSortMax = 40;     ///< a bucket with more is spread, if it can be
-  static constexpr std::size_t kGatherMin = 24;   ///< a batch with fewer takes neighbouring buckets along
+  static constexpr std::size_t kSortMax = 256;    ///< a bucket with more is spread, if it can be
+  static constexpr std::size_t kGatherMin = 64;   ///< a batch with fewer takes neighbouring buckets along
+  static constexpr std::size_t kDealMin = 8;      ///< fewer are sorted without much ado
+  static constexpr std::size_t kCrowd = 8;        ///< in one place of a deal: too many for an insertion sort
   static constexpr unsigned kGatherLevelMax = 1;  ///< of this level; of wider ones too much would come late
   static constexpr std::size_t kLateMax = 64;     ///< late events with more are spread, if they can be
   static constexpr unsigned kSortLevelMax = 4;    ///< wider buckets are always spread: their times would not fit a key
@@ -89,6 +91,13 @@ class EventQueue {
   static constexpr unsigned kIndexBits = 24;
   static constexpr std::uint64_t kIndexMask = (std::uint64_t{1} << kIndexBits) - 1;
   static_assert((kSortLevelMax + 1) * kDigitBits <= 64 - kIndexBits);
+
+  /// Of keys of sorted_.
+  bool key_before(std::uint64_t a, std::uint64_t b) const {
+    if (((a ^ b) >> kIndexBits) != 0) [[likely]]
+      return a < b;
+    return sorted_[a & kIndexMask].order < sorted_[b & kIndexMask].order;
+  }
 
   void place(const Event& event) {
     if (event.time_ps - position_ps_ < span_ps_) {
@@ -114,7 +123,8 @@ class EventQueue {
   bool take_timer(Event& event);
   bool refill(std::uint64_t limit_ps);
   std::size_t take_in(Event* bucket, std::size_t index);
-  void sort_ties();
+  void sort_batch(std::size_t n);
+  void deal(std::size_t n);
   void spread_again();
   void sweep();
 

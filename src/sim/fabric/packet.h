@@ -1,14 +1,17 @@
 // A packet on its way through the simulated fabric: one pooled object (packet_pool.h), passed by pointer with kArrival
-// events and owned by whoever holds it. The first cache line is all that a switch touches; behind it the per-hop
-// telemetry of HPCC and what only the hosts at both ends look at.
+// events and owned by whoever holds it. The first cache line is all that a switch touches; the two behind it are what
+// the hosts at both ends want to know (packet_headers.h). What few packets have (telemetry, pauses, bytes) lies apart:
+// a packet is as small as it can be, because a large fabric holds more of them than any cache.
 #pragma once
 
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <vector>
 
 #include "base/time.h"
+#include "sim/fabric/packet_headers.h"
 #include "sim/kernel/event.h"
 #include "wire/packet.h"
 #include "wire/telemetry.h"
@@ -39,6 +42,15 @@ inline constexpr std::uint16_t kTrimmed = 1u << 10;    ///< its payload was cut.
 inline constexpr std::uint16_t kCorrupt = 1u << 11;    ///< a bit error: the next receiver's FCS fails. Set by links
 }  // namespace packet_flag
 
+/// What few packets carry.
+struct PacketExtra {
+  std::array<wire::HopTelemetry, wire::kTelemetryHopsMax> telemetry;
+  wire::AtomicEth atomic_eth;                             ///< by opcode, as PacketHeaders
+  std::array<std::uint16_t, kPriorities> pause_quanta{};  ///< kPfc: per enabled priority, 512 bit times each; 0 resumes
+  std::uint8_t pause_enable = 0;                          ///< kPfc: bit per priority that the frame speaks of
+  std::vector<std::byte> bytes;  ///< real payload or whole frame, by the host's payload mode; the way of a probe
+};
+
 struct alignas(64) Packet {
   // The line that switches touch. PacketPool resets it.
   Packet* next = nullptr;           ///< in the queue or the pool that holds it
@@ -56,23 +68,25 @@ struct alignas(64) Packet {
   Ecn ecn = Ecn::kNotCapable;
   std::uint8_t gap_bytes = kEthernetGapBytes;  ///< of wire_bytes: what no buffer and no byte counter sees
   std::uint8_t hops = 0;                       ///< switches passed
-  std::uint8_t telemetry_hops = 0;             ///< valid entries of `telemetry`
+  std::uint8_t telemetry_hops = 0;             ///< valid entries of extras->telemetry
   std::uint8_t link_epoch = 0;                 ///< of the link when it left; differs later if the link went down
   std::uint16_t spare = 0;                     ///< keeps the line full
 
-  // Colder: of hosts, of telemetry, of pause frames. Not reset, written by whoever sets the flag that gives it meaning.
-  std::array<wire::HopTelemetry, wire::kTelemetryHopsMax> telemetry;
-  std::uint64_t sent_ps = 0;                              ///< when the host's NIC began to send it
-  std::array<std::uint16_t, kPriorities> pause_quanta{};  ///< kPfc: per enabled priority, 512 bit times each; 0 resumes
-  std::uint8_t pause_enable = 0;                          ///< kPfc: bit per priority that the frame speaks of
-  wire::Packet header;                                    ///< as the engine gave it; its payload elided or in `bytes`
-  std::vector<std::byte> bytes;                           ///< real payload or whole frame, by the host's payload mode
+  // Of hosts. Not reset: written by whoever sets the flag that gives it meaning.
+  std::unique_ptr<PacketExtra> extras;  ///< made when it is first needed, and kept; its contents are as `headers`
+  PacketHeaders headers;                ///< as the engine gave them, its payload's length in `payload_bytes`
 
+  PacketExtra& extra() {
+    if (extras == nullptr) [[unlikely]]
+      extras = std::make_unique<PacketExtra>();
+    return *extras;
+  }
   bool has(std::uint16_t flag) const { return (flags & flag) != 0; }
   /// The frame from destination address to FCS: what buffers hold and counters count.
   std::uint32_t frame_bytes() const { return wire_bytes - gap_bytes; }
   bool ecn_capable() const { return ecn != Ecn::kNotCapable; }
 };
-static_assert(offsetof(Packet, telemetry) == 64, "what a switch touches is one cache line");
+static_assert(offsetof(Packet, extras) == 64, "what a switch touches is one cache line");
+static_assert(sizeof(Packet) == 192);
 
 }  // namespace rocelab::sim

@@ -73,25 +73,26 @@ Packet* Port::make_pause(Context& context, std::uint8_t enable, std::uint16_t qu
   packet->wire_bytes = kPauseFrameBytes;
   packet->flags = packet_flag::kControl | packet_flag::kPfc;
   packet->priority = kPriorities - 1;
-  packet->pause_enable = enable;
+  PacketExtra& extra = packet->extra();
+  extra.pause_enable = enable;
   for (unsigned i = 0; i < kPriorities; ++i) {
-    packet->pause_quanta[i] = (enable >> i & 1) != 0 ? quanta : std::uint16_t{0};
+    extra.pause_quanta[i] = (enable >> i & 1) != 0 ? quanta : std::uint16_t{0};
   }
   ++extras().pause_tx;
   return packet;
 }
 
 bool Port::take_pause(Context& context, const Packet& packet) {
-  Extras& extra = extras();
-  ++extra.pause_rx;
-  PauseState& pauses = extra.pauses;
+  ++extras().pause_rx;
+  PauseState& pauses = extras_->pauses;
+  const PacketExtra& frame = *packet.extras;
   const std::uint64_t now_ps = context.now().count_ps();
   const std::uint8_t before = paused_mask();
   std::uint64_t earliest_ps = ~0ull;
-  for (unsigned enable = packet.pause_enable; enable != 0; enable &= enable - 1) {
+  for (unsigned enable = frame.pause_enable; enable != 0; enable &= enable - 1) {
     const auto priority = static_cast<std::uint8_t>(std::countr_zero(enable));
     const auto bit = static_cast<std::uint8_t>(1u << priority);
-    if (packet.pause_quanta[priority] == 0) {
+    if (frame.pause_quanta[priority] == 0) {
       if ((paused_ & bit) != 0) end_pause(priority, now_ps);
       continue;
     }
@@ -99,7 +100,7 @@ bool Port::take_pause(Context& context, const Packet& packet) {
     paused_ |= bit;
     ++pauses.frames_rx[priority];
     pauses.last_frame_ps[priority] = now_ps;
-    pauses.until_ps[priority] = now_ps + rate_.time_ps(packet.pause_quanta[priority] * kPauseQuantumBytes);
+    pauses.until_ps[priority] = now_ps + rate_.time_ps(frame.pause_quanta[priority] * kPauseQuantumBytes);
     if (pauses.until_ps[priority] < earliest_ps) earliest_ps = pauses.until_ps[priority];
   }
   // A pause that was renewed keeps the earlier wake-up, which then schedules the next one.

@@ -2,6 +2,7 @@
 #include "sim/host/frame_edge.h"
 
 #include <string>
+#include <vector>
 
 #include "net/frame_codec.h"
 #include "sim/host/host.h"
@@ -54,15 +55,15 @@ FrameEdge::FrameEdge(const Host& host) {
 }
 
 void FrameEdge::encode(const wire::Packet& packet, Packet& out) {
-  out.bytes.resize(net::encoded_size(packet));
-  out.bytes.resize(net::encode_frame(packet, out.bytes));
-  out.header.payload = {nullptr, packet.payload.length, {}};
+  std::vector<std::byte>& bytes = out.extra().bytes;
+  bytes.resize(net::encoded_size(packet));
+  bytes.resize(net::encode_frame(packet, bytes));
 }
 
-bool FrameEdge::decode(Context& context, Packet& packet) {
-  if (packet.ecn == Ecn::kMarked) mark(packet.bytes);
+bool FrameEdge::decode(Context& context, Packet& packet, wire::Packet& header) {
+  if (packet.ecn == Ecn::kMarked) mark(packet.extras->bytes);
   capture(context, packet, net::CaptureDirection::kInbound);
-  return net::decode_frame(packet.bytes, packet.header).has_value();
+  return net::decode_frame(packet.extras->bytes, header).has_value();
 }
 
 void FrameEdge::capture_sent(Context& context, const Packet& packet) {
@@ -70,7 +71,7 @@ void FrameEdge::capture_sent(Context& context, const Packet& packet) {
 }
 
 void FrameEdge::capture(Context& context, const Packet& packet, net::CaptureDirection direction) {
-  if (writer_) writer_->append(interface_, context.now().count_ps() / 1'000, direction, packet.bytes);
+  if (writer_) writer_->append(interface_, context.now().count_ps() / 1'000, direction, packet.extras->bytes);
 }
 
 }  // namespace rocelab::sim

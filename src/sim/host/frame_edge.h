@@ -17,10 +17,10 @@ class FrameEdge {
  public:
   explicit FrameEdge(const Host& host);
 
-  /// Fills out.bytes with the frame.
+  /// Fills the packet's bytes with the frame.
   void encode(const wire::Packet& packet, Packet& out);
-  /// Fills packet.header from the frame, after the switches' ECN mark has been put into it. False: not a good frame.
-  bool decode(Context& context, Packet& packet);
+  /// Fills `header` from the frame, after the switches' ECN mark has been put into it. False: not a good frame.
+  bool decode(Context& context, Packet& packet, wire::Packet& header);
   void capture_sent(Context& context, const Packet& packet);
 
  private:

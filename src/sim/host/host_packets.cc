@@ -1,6 +1,7 @@
 // The way of packets between engine and port: what the engine offers becomes a packet of the fabric, and back.
 #include <algorithm>
 #include <utility>
+#include <vector>
 
 #include "net/frame_codec.h"
 #include "sim/host/frame_edge.h"
@@ -33,20 +34,19 @@ std::uint16_t flags_of(const wire::Packet& packet) {
 
 /// Real bytes go with the packet: the application may change them meanwhile.
 void copy_payload(const wire::Payload& payload, Packet& out) {
-  out.bytes.resize(payload.length);
-  std::byte* to = out.bytes.data();
+  std::vector<std::byte>& bytes = out.extra().bytes;
+  bytes.resize(payload.length);
+  std::byte* to = bytes.data();
   if (payload.pieces.empty()) {
     std::copy_n(payload.data, payload.length, to);
   } else {
     for (const wire::Segment& piece : payload.pieces) to = std::copy_n(piece.data, piece.length, to);
   }
-  out.header.payload = {out.bytes.data(), payload.length, {}};
 }
 
 /// An acknowledgement takes the telemetry of what it acknowledges along; switches add nothing to it.
 void carry_echo(const wire::Packet& packet, Packet& out) {
-  for (const wire::HopTelemetry& hop : packet.telemetry) out.telemetry[out.telemetry_hops++] = hop;
-  out.header.telemetry = {};
+  for (const wire::HopTelemetry& hop : packet.telemetry) out.extra().telemetry[out.telemetry_hops++] = hop;
 }
 
 bool is_elided(const wire::Payload& payload) {
@@ -80,13 +80,15 @@ void HostStack::loop_back(Context& context, Packet* packet) {
 
 bool HostStack::transmit(const wire::Packet& packet) {
   Packet* out = host_.pools_.at(context_->partition()).allocate();
-  out->header = packet;
-  if (edge_ != nullptr) {
+  if (edge_ != nullptr) [[unlikely]] {
     edge_->encode(packet, *out);
-  } else if (packet.payload.length == 0 || is_elided(packet.payload)) {
-    out->header.payload = {nullptr, packet.payload.length, {}};
   } else {
-    copy_payload(packet.payload, *out);
+    out->headers.pack(packet);
+    if (wire::has_atomic_eth(packet.bth.opcode)) [[unlikely]]
+      out->extra().atomic_eth = packet.atomic_eth;
+    out->headers.real_payload = packet.payload.length != 0 && !is_elided(packet.payload);
+    if (out->headers.real_payload) [[unlikely]]
+      copy_payload(packet.payload, *out);
   }
   const auto frame = static_cast<std::uint32_t>(net::encoded_size(packet)) + kFcsBytes;
   out->wire_bytes = std::max(frame, kFrameBytesMin) + kEthernetGapBytes;
@@ -102,7 +104,6 @@ bool HostStack::transmit(const wire::Packet& packet) {
   out->ecn = packet.path.encapsulation == wire::Encapsulation::kRoceV1
                  ? Ecn::kNotCapable
                  : static_cast<Ecn>(packet.path.traffic_class & kEcnMask);
-  out->sent_ps = context_->now().count_ps();
   ++host_.counters_.tx_packets;
   host_.counters_.tx_payload += packet.payload.length;
   const wire::Transport transport = wire::transport_of(packet.bth.opcode);
@@ -114,20 +115,27 @@ bool HostStack::transmit(const wire::Packet& packet) {
 }
 
 void HostStack::receive(Context& context, Packet& packet) {
-  if (edge_ != nullptr) {
-    if (!edge_->decode(context, packet)) {
+  wire::Packet header;
+  if (edge_ != nullptr) [[unlikely]] {
+    if (!edge_->decode(context, packet, header)) {
       ++host_.counters_.rx_bad_frames;
       return;
     }
-  } else if (packet.ecn == Ecn::kMarked) {
-    packet.header.path.traffic_class |= kEcnMask;
+  } else {
+    packet.headers.unpack(header);
+    if (wire::has_atomic_eth(header.bth.opcode)) [[unlikely]]
+      header.atomic_eth = packet.extras->atomic_eth;
+    header.payload.length = packet.payload_bytes;
+    if (packet.headers.real_payload) [[unlikely]]
+      header.payload.data = packet.extras->bytes.data();
+    if (packet.ecn == Ecn::kMarked) header.path.traffic_class |= kEcnMask;
   }
-  if (packet.telemetry_hops != 0) packet.header.telemetry = {packet.telemetry.data(), packet.telemetry_hops};
+  if (packet.telemetry_hops != 0) header.telemetry = {packet.extras->telemetry.data(), packet.telemetry_hops};
   ++host_.counters_.rx_packets;
-  host_.counters_.rx_payload += packet.header.payload.length;
+  host_.counters_.rx_payload += header.payload.length;
   happened_ = true;
-  note_arrival(context, packet.header.bth.destination_qpn, packet);
-  device_.handle_packet(context.now(), packet.header);
+  note_arrival(context, header.bth.destination_qpn, packet);
+  device_.handle_packet(context.now(), header);
 }
 
 }  // namespace rocelab::sim

@@ -140,7 +140,7 @@ class StubHost final : public Node {
                    packet.flags,
                    packet.ecn,
                    {}};
-    entry.telemetry.assign(packet.telemetry.begin(), packet.telemetry.begin() + packet.telemetry_hops);
+    for (std::size_t i = 0; i < packet.telemetry_hops; ++i) entry.telemetry.push_back(packet.extras->telemetry[i]);
     received.push_back(std::move(entry));
   }
 

@@ -17,19 +17,21 @@ namespace {
 constexpr std::size_t kProbePathMax = 256;  ///< ports; longer cycles go unnoticed
 constexpr std::size_t kProbesSeenMax = 64;
 
-/// The path so far lies in the probe's `bytes`: node and port, a word of 64 bits each.
+/// The path so far lies in the probe's bytes: node and port, a word of 64 bits each.
 void append(Packet& probe, PortRef ref) {
   const std::uint64_t word = std::uint64_t{ref.node} << 16 | ref.port;
-  const std::size_t at = probe.bytes.size();
-  probe.bytes.resize(at + sizeof word);
-  std::memcpy(probe.bytes.data() + at, &word, sizeof word);
+  std::vector<std::byte>& bytes = probe.extra().bytes;
+  const std::size_t at = bytes.size();
+  bytes.resize(at + sizeof word);
+  std::memcpy(bytes.data() + at, &word, sizeof word);
 }
 
 std::vector<PortRef> path_of(const Packet& probe) {
   std::vector<PortRef> path;
-  for (std::size_t at = 0; at < probe.bytes.size(); at += sizeof(std::uint64_t)) {
+  const std::vector<std::byte>& bytes = probe.extras->bytes;
+  for (std::size_t at = 0; at < bytes.size(); at += sizeof(std::uint64_t)) {
     std::uint64_t word = 0;
-    std::memcpy(&word, probe.bytes.data() + at, sizeof word);
+    std::memcpy(&word, bytes.data() + at, sizeof word);
     path.push_back({static_cast<NodeId>(word >> 16), static_cast<std::uint16_t>(word & 0xffff)});
   }
   return path;
@@ -52,7 +54,7 @@ void Switch::start_probe(Context& context, SwitchPort& side, unsigned priority) 
   probe->source = id();
   probe->flow = side.port.number();
   probe->user = ++probes_started_;
-  probe->bytes.clear();
+  probe->extra().bytes.clear();
   append(*probe, {id(), side.port.number()});
   pass_probe(context, side, probe);
 }
@@ -77,7 +79,7 @@ void Switch::follow_probe(Context& context, unsigned in_port, Packet* probe) {
       (std::uint64_t{probe->source} << 40) ^ (probe->user << 16) ^ (std::uint64_t{probe->flow} << 8) ^ in_port;
   const bool seen = std::find(probes_seen_.begin(), probes_seen_.end(), key) != probes_seen_.end();
   const bool pausing = (ports_[in_port].xoff_sent >> priority & 1) != 0;
-  const bool short_enough = probe->bytes.size() < kProbePathMax * sizeof(std::uint64_t);
+  const bool short_enough = probe->extras->bytes.size() < kProbePathMax * sizeof(std::uint64_t);
   if (!seen && pausing && short_enough && id() >= probe->source) {
     if (probes_seen_.size() == kProbesSeenMax) probes_seen_.erase(probes_seen_.begin());
     probes_seen_.push_back(key);
@@ -99,13 +101,13 @@ void Switch::follow_probe(Context& context, unsigned in_port, Packet* probe) {
         copy->source = probe->source;
         copy->flow = probe->flow;
         copy->user = probe->user;
-        copy->bytes = probe->bytes;
+        copy->extra().bytes = probe->extras->bytes;
         append(*copy, {id(), side.port.number()});
         pass_probe(context, side, copy);
       }
     }
   }
-  probe->bytes.clear();
+  probe->extra().bytes.clear();
   pools_.at(context.partition()).free(probe);
 }
 

@@ -236,8 +236,9 @@ const Packet* Switch::upcoming(const SwitchPort& side) const {
 
 void Switch::stamp(Context& context, const SwitchPort& side, Packet& packet) {
   if (packet.telemetry_hops == wire::kTelemetryHopsMax) return;
-  packet.telemetry[packet.telemetry_hops++] = {context.now().count_ps(), side.port.tx_bytes(), side.queued_bytes,
-                                               static_cast<std::uint32_t>(side.port.rate().bps() / 1'000'000)};
+  packet.extra().telemetry[packet.telemetry_hops++] = {context.now().count_ps(), side.port.tx_bytes(),
+                                                       side.queued_bytes,
+                                                       static_cast<std::uint32_t>(side.port.rate().bps() / 1'000'000)};
 }
 
 void Switch::send_resumes(Context& context) {

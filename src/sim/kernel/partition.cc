@@ -3,12 +3,22 @@
 #include "sim/kernel/partition.h"
 
 #include <algorithm>
+#include <cstddef>
 
 namespace rocelab::sim {
 namespace {
 
 /// Events between a node's prepare() and handle_event(): enough for memory to answer.
 constexpr std::size_t kPrepareAhead = 3;
+/// Events between the fetching of a node's first cache lines and its prepare(), which reads them.
+constexpr std::size_t kFetchAhead = 6;
+constexpr std::size_t kFetchLines = 4;
+
+void fetch(const Node* node) {
+  constexpr std::size_t kLine = 64;
+  const auto* lines = reinterpret_cast<const std::byte*>(node);
+  for (std::size_t i = 0; i < kFetchLines; ++i) __builtin_prefetch(lines + i * kLine, 1);
+}
 
 }  // namespace
 
@@ -31,6 +41,9 @@ void Partition::run_window(std::uint64_t limit_ps, std::uint64_t events_max, uns
     if (event == nullptr) break;
     ++handled;
     // What a simulation waits for is memory: it is fetched for later events while this one is handled.
+    if (const Event* later = context_.queue_.ahead(kPrepareAhead + kFetchAhead)) {
+      fetch(nodes[EventQueue::target_of(*later)]);
+    }
     if (const Event* soon = context_.queue_.ahead(kPrepareAhead)) nodes[EventQueue::target_of(*soon)]->prepare(*soon);
     context_.now_ps_ = event->time_ps;
     context_.node_ = nodes[event->target];

@@ -85,9 +85,10 @@ constexpr bool extensions_are_apart() {
 }
 
 /// Does not compile when a wire::Packet gets another member: it has to be carried here too, or its bytes elsewhere.
+/// Raw frames are not: simulated devices make no QPs for them (rxe::DeviceOptions::raw_packets).
 inline void knows_every_member(const wire::Packet& packet) {
   [[maybe_unused]] const auto& [path, bth, deth, reth, atomic_eth, aeth, atomic_ack_eth, imm_dt, ieth, xrc_eth, feth,
-                                payload, telemetry] = packet;
+                                raw_frame, payload, telemetry] = packet;
 }
 
 }  // namespace detail

@@ -106,9 +106,10 @@ void add_transport(const Packet& packet, Row& row) {
   set("infiniband.bth.destqp", packet.bth.destination_qpn);
   set("infiniband.bth.a", packet.bth.ack_request);
   set("infiniband.bth.psn", packet.bth.psn.value());
-  if (transport_of(op) == wire::Transport::kXrc || transport_of(op) == wire::Transport::kSelective) {
-    // tshark 4.0 reads the opcodes of XRC and of selective repeat as unknown: what follows the BTH is left to the other
-    // tests.
+  const bool release_1_5 = op == Opcode::kRcFlush || op == Opcode::kRcAtomicWrite;
+  if (release_1_5 || transport_of(op) == wire::Transport::kXrc || transport_of(op) == wire::Transport::kSelective) {
+    // tshark 4.0 reads the opcodes of XRC, of release 1.5 and of selective repeat as unknown: what follows the BTH is
+    // left to the other tests.
     for (const std::string& field : kFields) {
       if (field.rfind("infiniband.", 0) == 0 && field.find(".bth.") == std::string::npos && row.count(field) == 0) {
         row.emplace(field, "*");

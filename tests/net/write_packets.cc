@@ -159,6 +159,8 @@ int write_packets(const char* capture, const char* table_path) {
       for (const Opcode opcode : all_opcodes()) {
         auto owned = random_packet(rng, encapsulation, vlan, opcode, rng.below(200));
         owned.packet.bth.destination_qpn |= 0x100;  // not QP 0 or 1: tshark would look for a MAD
+        // Padding is zeros: one byte of 8 would read as the Ethertype of IPv4, with which IPoIB's payloads begin.
+        if (!owned.payload.empty()) owned.payload.front() |= std::byte{0xf0};
         // No port that another protocol claims: tshark would rather see that one.
         std::uint16_t& port = owned.packet.path.udp_source_port;
         if (encapsulation != Encapsulation::kRoceV1) port = static_cast<std::uint16_t>(0xc000 | (port & 0xff));

@@ -314,7 +314,7 @@ TEST_CASE("the null region reads as zeros, swallows what is written, and is nobo
   Link link(lab);
   there.fill(6);
   std::uint8_t wanted[100] = {};
-  ibv_mr* mr = ibv_reg_mr(lab.pd(), wanted, sizeof wanted, IBV_ACCESS_LOCAL_WRITE);
+  ibv_mr* mr = ibv_reg_mr(lab.pd(), wanted, sizeof wanted, kAccessLocal);
   REQUIRE(mr != nullptr);
   ibv_sge parts[2] = {{0, 1000, null->lkey}, {reinterpret_cast<std::uintptr_t>(wanted), 100, mr->lkey}};
   ibv_recv_wr receive{};

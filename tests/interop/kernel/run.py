@@ -1,9 +1,10 @@
-"""Linux's rdma_rxe at the other end of the wire: run.py ROCELAB [TEXT]...
+"""Linux's rdma_rxe at the other end of the wire: run.py ROCELAB [--quick | TEXT...]
 
 Boots Debian's kernel under QEMU's software emulation (vm.py), with rdma_rxe on a virtio interface whose other end is a
 TAP interface that rocelab uses by af_packet, both in a network namespace of our own. Runs cases.txt both ways round, then
 the same over VLANs, then programs that check contents on a link that loses, reorders and duplicates. With TEXTs only the
-cases whose titles contain one of them. Skipped with the reason when the machine lacks something. Started by meson.
+cases whose titles contain one of them; with --quick only the distribution's programs, on links without faults: the rest
+takes ten minutes, and Linux's rxe 6.1 has faults of its own under loss (README.md). Skipped with the reason when the machine lacks something. Started by meson.
 """
 import os
 import shutil
@@ -56,7 +57,9 @@ def problems(program, arguments, outputs):
 
 class Run:
     def __init__(self, wanted):
-        self.wanted = wanted
+        self.quick = wanted == ["--quick"]
+        self.wanted = [] if self.quick else wanted
+        self.left_out = 0
         self.begin = time.monotonic()
         self.passed, self.failed = 0, []
 
@@ -77,6 +80,9 @@ class Run:
     def pair(self, title, server, client, command):
         title = f"{title}: {client.name} at {server.name}"
         if not self.wants(title):
+            return
+        if self.quick and command[0] == PYTHON:
+            self.left_out += 1
             return
         begin = time.monotonic()
         if begin - self.begin > SECONDS_MAX:
@@ -121,7 +127,9 @@ def run_all(rocelab, wanted):
             if run.wants_group("vlan", "VLAN 5"):
                 near, far = links.set_up_vlan(guest, rocelab)
                 run.group("vlan", far, near, "VLAN 5")
-            if any(run.wants_group(group, title) for title, _, groups in links.FAULTS for group in groups):
+            if run.quick:
+                print(f"--quick: left out {run.left_out} runs that check every byte, and the links with faults", flush=True)
+            elif any(run.wants_group(group, title) for title, _, groups in links.FAULTS for group in groups):
                 links.set_up_faults(guest)
                 for title, how, groups in links.FAULTS:
                     links.set_fault(guest, how)

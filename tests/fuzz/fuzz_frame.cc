@@ -60,6 +60,10 @@ Bytes canonical(Bytes frame, const Packet& packet, const Bytes& encoded) {
   clear(bth + 4, 0x3f), clear(bth + 8, 0x7f);
   std::size_t after_bth = bth + wire::Bth::kSize;
   if (has_xrceth(op)) clear(after_bth, 0xff);
+  if (has_feth(op)) {
+    for (std::size_t i = 0; i < 3; ++i) clear(after_bth + i, 0xff);
+    clear(after_bth + 3, 0xc0);
+  }
   if (has_deth(op)) clear(after_bth + 4, 0xff);
   if (op == Opcode::kCnp) {
     for (std::size_t i = 0; i < net::kCnpReservedBytes; ++i) clear(after_bth + i, 0xff);

@@ -13,9 +13,6 @@ namespace rocelab::rxe {
 
 namespace {
 
-/// Packets that may pass an acknowledgement which is held back: without a bound, requests that take every free place of
-/// a full ring would starve it until the peer's retries run out.
-constexpr std::uint8_t kAckHeldMax = 32;
 /// QPs that only_acks_wait() looks at, and whose acknowledgements one poll_transmit holds back: a bound on its work.
 constexpr std::size_t kAcksLookedAtMax = 4;
 
@@ -65,9 +62,7 @@ bool take_turn(Engine& engine, Qp& qp, TimePoint now, TxSink& sink, std::size_t 
                std::size_t& taken) {
   const std::size_t most = left < kBurstPerTurn ? left : kBurstPerTurn;
   for (std::size_t i = 0; i < most; ++i) {
-    if (!owes_ack(qp)) qp.acks_held = 0;
-    const bool held = hold_acks && owes_ack(qp) && qp.acks_held < kAckHeldMax;
-    if (held) ++qp.acks_held;
+    const bool held = hold_acks && owes_ack(qp);
     const Offer offer = held ? requester::poll(engine, qp, now, sink) : poll_qp(engine, qp, now, sink);
     if (needs_settling(qp)) [[unlikely]]
       settle(engine, qp, now);

@@ -151,7 +151,6 @@ struct Qp {
   bool sq_sig_all;
   bool communicating = false;  ///< the first packet has arrived (COMM_EST)
   bool draining = false;       ///< SQD, and requests begun earlier are not finished
-  std::uint8_t acks_held = 0;  ///< packets that the acknowledgement owed has let pass (device_transmit.cc)
   bool cq_overflowed = false;  ///< a completion was refused: to be taken to ERR
 
   bool is_xrc() const { return type == QpType::kXrcSend || type == QpType::kXrcRecv; }

@@ -188,11 +188,12 @@ class Peer {
   static std::string flood(Endpoint& e, std::uint32_t bytes) {
     std::puts("flooding");
     std::fflush(stdout);
+    // Never more unpolled than the CQ holds: the progress thread retires requests meanwhile, and an overflow ends the
+    // QP.
+    std::uint32_t posted = 0, done = 0;
     for (;;) {
-      while (e.post_write(1, 0, bytes, 2 * kHalf) == 0) {
-      }
-      while (e.poll()) {
-      }
+      while (posted - done < kDepth && e.post_write(1, 0, bytes, 2 * kHalf) == 0) ++posted;
+      while (e.poll()) ++done;
       sched_yield();
     }
   }

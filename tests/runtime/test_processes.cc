@@ -96,9 +96,9 @@ TEST_CASE("processes: a peer killed in mid-transfer leaves retries that end, and
     PeerProcess b(where.path());
     join(a, b, 2 * round, kPatient, 0);
     join(a, b, 2 * round + 1, kHasty, 1);
-    CHECK(a.ask(fmt::format("write {} 5 100000 1", 2 * round)) == "ok");
     b.tell("flood 0 65536");
     CHECK(b.hear() == "flooding");
+    CHECK(a.ask(fmt::format("write {} 5 100000 1", 2 * round)) == "ok");
     b.finish(SIGKILL);
     CHECK(a.ask(fmt::format("write {} 1 100000 1", 2 * round + 1)).starts_with(kRetryExceeded));
   }

@@ -15,6 +15,8 @@
 #include <cstring>
 #include <utility>
 
+#include "runtime/byte_lock.h"
+
 namespace rocelab::runtime {
 
 namespace {
@@ -27,17 +29,6 @@ constexpr std::uint32_t kEphemeralCount = kEphemeralLast - kEphemeralFirst + 1u;
 
 constexpr std::uint32_t kHasAddress = 1, kReuse = 2, kIsPort = 4;
 constexpr unsigned kFamilyShift = 4;
-
-int lock_byte(int fd, int command, short type, std::uint32_t byte, struct flock* out = nullptr) {
-  struct flock lock {};
-  lock.l_type = type;
-  lock.l_whence = SEEK_SET;
-  lock.l_start = static_cast<off_t>(byte);
-  lock.l_len = 1;
-  const int status = fcntl(fd, command, &lock);
-  if (out != nullptr) *out = lock;
-  return status;
-}
 
 /// Byte 0, for as long as the object lives; a process that was stopped while it held it must not hang the others.
 class PageLock {

@@ -15,6 +15,8 @@
 #include <cstring>
 #include <utility>
 
+#include "runtime/byte_lock.h"
+
 namespace rocelab::runtime {
 
 namespace {
@@ -33,17 +35,6 @@ struct alignas(64) Slot {
   std::array<std::atomic<std::uint64_t>, kUsageMax> usage{};
 };
 static_assert(std::atomic<std::uint64_t>::is_always_lock_free);
-
-int lock_byte(int fd, int command, short type, std::uint32_t byte, struct flock* out = nullptr) {
-  struct flock lock {};
-  lock.l_type = type;
-  lock.l_whence = SEEK_SET;
-  lock.l_start = static_cast<off_t>(byte);
-  lock.l_len = 1;
-  const int status = fcntl(fd, command, &lock);
-  if (out != nullptr) *out = lock;
-  return status;
-}
 
 bool in_use_by_another(int fd) {
   struct flock lock {};

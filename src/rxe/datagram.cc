@@ -19,9 +19,7 @@ namespace rocelab::rxe::datagram {
 namespace {
 
 bool fail(SendWqe& wqe, WcStatus status, VendorError reason) {
-  wqe.state = WqeState::kFailed;
-  wqe.status = status;
-  wqe.vendor_error = reason;
+  wqe.fail(status, reason);
   return false;
 }
 

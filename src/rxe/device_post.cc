@@ -187,9 +187,7 @@ Result<void> Device::post_send(TimePoint now, Qpn qpn, const SendRequest& reques
   wqe.state = WqeState::kPosted;
   copy_operands(qp, request, wqe);
   if (length > engine.options.limits.max_msg_size) [[unlikely]] {
-    wqe.state = WqeState::kFailed;
-    wqe.status = WcStatus::kLocLenErr;
-    wqe.vendor_error = VendorError::kMessageTooLong;
+    wqe.fail(WcStatus::kLocLenErr, VendorError::kMessageTooLong);
     wqe.length = 0;
   }
   if (flushes_sends(qp.state)) [[unlikely]] {

@@ -16,9 +16,7 @@ namespace {
 constexpr std::size_t kEthernetBytes = 14;
 
 void fail(Engine& engine, Qp& qp, TimePoint now, SendWqe& wqe, WcStatus status, VendorError reason) {
-  wqe.state = WqeState::kFailed;
-  wqe.status = status;
-  wqe.vendor_error = reason;
+  wqe.fail(status, reason);
   completer::retire(engine, qp, now);
 }
 

@@ -31,12 +31,6 @@ bool may_begin(Qp& qp, const SendWqe& wqe) {
   return true;
 }
 
-void fail(SendWqe& wqe, WcStatus status, VendorError reason) {
-  wqe.state = WqeState::kFailed;
-  wqe.status = status;
-  wqe.vendor_error = reason;
-}
-
 /// Finds the request's memory; on failure the request has failed.
 bool locate(Engine& engine, Qp& qp, std::uint64_t position, SendWqe& wqe) {
   wqe.generation = engine.regions.generation();
@@ -45,7 +39,7 @@ bool locate(Engine& engine, Qp& qp, std::uint64_t position, SendWqe& wqe) {
       translate(engine.regions, qp.pd_number, {qp.send_queue.pieces(position), wqe.piece_count},
                 wqe.is_read() || wqe.is_atomic() ? access::kLocalWrite : 0);
   if (fault == mm::AccessFault::kNone) return true;
-  fail(wqe, WcStatus::kLocProtErr, local_error(fault));
+  wqe.fail(WcStatus::kLocProtErr, local_error(fault));
   return false;
 }
 
@@ -148,7 +142,7 @@ bool still_located(Engine& engine, Qp& qp, TimePoint now, std::uint64_t position
 }
 
 void not_mapped(Engine& engine, Qp& qp, TimePoint now, SendWqe& wqe) {
-  fail(wqe, WcStatus::kLocProtErr, VendorError::kLocalNotMapped);
+  wqe.fail(WcStatus::kLocProtErr, VendorError::kLocalNotMapped);
   completer::retire(engine, qp, now);
 }
 

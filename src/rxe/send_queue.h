@@ -76,6 +76,12 @@ struct SendWqe {
   bool is_read() const { return opcode == SendOpcode::kRdmaRead; }
   bool is_atomic() const { return opcode == SendOpcode::kAtomicCmpAndSwp || opcode == SendOpcode::kAtomicFetchAndAdd; }
   /// Answered by a response of its own, not by an ACK.
+  /// It will complete with this error when its turn comes.
+  void fail(WcStatus why, VendorError reason) {
+    state = WqeState::kFailed;
+    status = why;
+    vendor_error = reason;
+  }
   bool is_answered() const {
     constexpr std::uint32_t kAnswered = bit(SendOpcode::kRdmaRead) | bit(SendOpcode::kAtomicCmpAndSwp) |
                                         bit(SendOpcode::kAtomicFetchAndAdd) | bit(SendOpcode::kFlush) |
